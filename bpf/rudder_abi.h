@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
+/*
+ * The binary contract between rudderd (C++) and its BPF programs (C).
+ *
+ * Compiled by clang -target bpf, by C11 and by C++20; every struct is asserted for size and offsets
+ * at the end, so that the three cannot drift apart. Fields are in host byte order unless their name
+ * ends in `_be`.
+ *
+ * One policy generation is ONE value ("blob") of one single-entry array map. Everything a packet needs
+ * from the policy is inside it, addressed by byte offsets from the start of the blob. Blobs are
+ * inner maps of an array-of-maps whose slot 0 is the active generation (invariants I1, I3, I5 in HACKING.md).
+ * What may change without a new generation (MACs, MTU, neighbour state) lives in the next-hop table.
+ */
+#pragma once
+
+#ifdef __cplusplus
+#include <cstdint>
+using __u8 = std::uint8_t;
+using __u16 = std::uint16_t;
+using __u32 = std::uint32_t;
+using __u64 = std::uint64_t;
+#define RUDDER_STATIC_ASSERT static_assert
+#else
+#include <linux/types.h>
+#define RUDDER_STATIC_ASSERT _Static_assert
+#endif
+
+#define RUDDER_ABI_MAGIC 0x52444452u /* "RDDR" */
+#define RUDDER_ABI_VERSION 1u
+
+#define RUDDER_MAX_TARGETS 64u
+#define RUDDER_MAX_RULES 200000u
+#define RUDDER_NO_RULE 0xffffffffu  /* classification result: nothing matched */
+#define RUDDER_NO_SLOT 0xffffffffu  /* no counter slot */
+
+/* ---- the packet as the parser leaves it ------------------------------------------------------ */
+
+/* Bits of rudder_packet.flags; a rule states which it requires set or clear (flag_mask, flag_value). */
+#define RUDDER_PKT_HAS_PORTS 0x01u      /* TCP, UDP, UDP-Lite, SCTP or DCCP ports were read */
+#define RUDDER_PKT_TAGGED 0x02u         /* an 802.1Q/802.1ad tag with VID != 0, in band or offloaded */
+#define RUDDER_PKT_SPECIAL 0x04u        /* special-purpose source or destination: link-local, loopback, ... */
+#define RUDDER_PKT_GROUP 0x08u          /* link-layer broadcast/multicast, or IP multicast destination */
+#define RUDDER_PKT_FRAGMENT 0x10u       /* any fragment */
+#define RUDDER_PKT_LATER_FRAGMENT 0x20u /* not the first one: no ports */
+
+enum rudder_direction {
+	RUDDER_INGRESS = 0,
+	RUDDER_EGRESS = 1,
+};
+
+/* One parsed packet. Addresses stay in wire order; IPv4 uses word [0] only. 64 bytes. */
+struct rudder_packet {
+	__u32 src_be[4];
+	__u32 dst_be[4];
+	__u16 src_port;     /* host order; 0 without RUDDER_PKT_HAS_PORTS */
+	__u16 dst_port;     /* host order; 0 without RUDDER_PKT_HAS_PORTS */
+	__u8 family;        /* 4 or 6 */
+	__u8 protocol;      /* IP protocol after IPv6 extension headers */
+	__u8 tos;           /* whole TOS / traffic class octet: DSCP << 2 | ECN */
+	__u8 ttl;           /* TTL or hop limit */
+	__u8 flags;         /* RUDDER_PKT_* */
+	__u8 l3_offset;     /* bytes from skb->data to the IP header */
+	__u16 l4_offset;    /* bytes from skb->data to the transport header; 0 if there is none */
+	__u16 vlan_tci;     /* of the outer tag if RUDDER_PKT_TAGGED or a priority tag, else 0 */
+	__u16 l3_bytes;     /* length of the IP packet by its own header */
+	__u16 hook_class;   /* equivalence class of (device, direction), from the blob's hook table */
+	__u8 ip_header_bytes; /* IPv4: IHL * 4; IPv6: 40 */
+	__u8 l4_checksum;   /* byte offset of the checksum in the transport header, RUDDER_L4_NO_CHECKSUM if none */
+	__u16 reserved[6];
+};
+#define RUDDER_L4_NO_CHECKSUM 0xffu
+
+/* ---- blob ------------------------------------------------------------------------------------ */
+
+/* Hook table: open addressing, linear probing, at most RUDDER_HOOK_PROBES steps (the builder grows
+ * the table until that holds). hash = rudder_hook_hash(ifindex, direction) & hook_mask. */
+#define RUDDER_HOOK_PROBES 8u
+#define RUDDER_HOOK_LAYER3 0x1u /* the device carries no Ethernet header (tun, wireguard, ...) */
+
+struct rudder_hook {
+	__u32 ifindex;    /* 0: empty entry */
+	__u16 direction;  /* enum rudder_direction */
+	__u16 hook_class; /* hooks served by the same set of rules share one class */
+	__u32 flags;      /* RUDDER_HOOK_* */
+	__u32 reserved;
+};
+
+static inline __u32 rudder_hook_hash(__u32 ifindex, __u32 direction)
+{
+	return ((ifindex * 2u + direction) * 0x9e3779b1u) >> 8;
+}
+
+#define RUDDER_MAX_TREES 4u
+
+/* One root of the classifier forest of one address family; see rudder_classifier.h. */
+struct rudder_tree {
+	__u32 root_offset; /* 0: no tree */
+	__u32 best_rank;   /* no rule in this tree has a smaller rank; trees are sorted by it */
+};
+
+struct rudder_blob_header {
+	__u32 magic;
+	__u32 abi_version;
+	__u64 generation;
+	__u32 used_bytes;      /* header included */
+	__u32 rule_count;
+	__u32 hook_offset;     /* struct rudder_hook[hook_mask + 1] */
+	__u32 hook_mask;       /* power of two minus one */
+	__u32 hook_set_offset; /* __u64[hook classes][hook_set_words]: bit s of row c = class c is in hook set s */
+	__u32 hook_set_words;
+	__u32 rule_offset;     /* struct rudder_rule[rule_count], index = rank (0 = first to match) */
+	__u32 target_offset;   /* struct rudder_target[target_count] */
+	__u32 target_count;
+	__u32 extension_offset; /* classifier extensions (lists that do not fit a leaf entry) */
+	__u32 extension_bytes;
+	__u32 reserved;
+	struct rudder_tree tree_v4[RUDDER_MAX_TREES];
+	struct rudder_tree tree_v6[RUDDER_MAX_TREES];
+};
+
+enum rudder_action {
+	RUDDER_ACTION_PASS = 0,
+	RUDDER_ACTION_DROP = 1,
+	RUDDER_ACTION_STEER = 2,
+	RUDDER_ACTION_REPLICATE = 3,
+};
+
+#define RUDDER_RULE_ORIGINAL_PASSES 0x1u /* replicate: the original goes on, else it is consumed */
+#define RUDDER_RULE_FAILURE_DROPS 0x2u   /* steer: drop when it cannot be sent, else it goes on untouched */
+
+/* What to do with a packet that matched. Index = rank. */
+struct rudder_rule {
+	__u8 action;         /* enum rudder_action */
+	__u8 flags;          /* RUDDER_RULE_* */
+	__u16 target_count;  /* steer: 1; replicate: 1..64; else 0 */
+	__u32 first_target;  /* index into the target array */
+	__u32 counter_slot;  /* stable for the rule's name (invariant I6) */
+	__u32 reserved;
+};
+
+#define RUDDER_REWRITE_DST_IP 0x01u
+#define RUDDER_REWRITE_SRC_IP 0x02u
+#define RUDDER_REWRITE_DST_PORT 0x04u
+#define RUDDER_REWRITE_SRC_PORT 0x08u
+#define RUDDER_REWRITE_DSCP 0x10u
+#define RUDDER_TARGET_DEFERRED 0x80u /* its device does not exist now: skip and count */
+
+enum rudder_ttl_mode {
+	RUDDER_TTL_DECREMENT = 0, /* at ingress; at egress routing has already done it */
+	RUDDER_TTL_SET = 1,       /* store `ttl` */
+	RUDDER_TTL_KEEP = 2,
+};
+
+/* One way out: where to, and what to change on the way. */
+struct rudder_target {
+	__u32 next_hop;     /* index into the next-hop table */
+	__u32 counter_slot; /* stable for (rule name, target index) */
+	__u8 flags;         /* RUDDER_REWRITE_* | RUDDER_TARGET_* */
+	__u8 ttl_mode;      /* enum rudder_ttl_mode */
+	__u8 ttl;           /* RUDDER_TTL_SET: the value */
+	__u8 dscp;          /* RUDDER_REWRITE_DSCP: 0-63; ECN bits stay */
+	__u16 dst_port_be;
+	__u16 src_port_be;
+	__u32 dst_be[4];    /* family of the rule's packets; IPv4 in [0] */
+	__u32 src_be[4];
+	__u32 reserved[4];
+};
+
+/* ---- next-hop table: BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, index = next-hop slot ---------------- */
+
+#define RUDDER_NH_LINK_UP 0x0001u  /* the egress device is up with carrier */
+#define RUDDER_NH_MAC_VALID 0x0002u /* dst_mac may be used (static, or a usable neighbour) */
+#define RUDDER_NH_LAYER3 0x0004u   /* the egress device carries no Ethernet header */
+#define RUDDER_NH_GATEWAY4 0x0008u /* gateway_be holds an IPv4 next hop */
+#define RUDDER_NH_GATEWAY6 0x0010u /* gateway_be holds an IPv6 next hop */
+#define RUDDER_NH_BY_PACKET 0x0020u /* no fixed next hop: the kernel's route to the packet's own destination */
+#define RUDDER_NH_UNREACHABLE 0x0040u /* the kernel has no route to it out of the device */
+
+/* Written by rudderd while packets read it: `dst` and `src` are each stored and loaded as one
+ * 64-bit word, so a MAC is never seen half written. ifindex and gateway are constant for a slot's life. */
+struct rudder_next_hop {
+	__u64 dst;         /* bytes 0-5: MAC in wire order; bytes 6-7 (memory order): __u16 RUDDER_NH_* flags */
+	__u64 src;         /* bytes 0-5: the egress device's MAC; bytes 6-7: __u16 zero */
+	__u32 ifindex;     /* 0: slot not in use */
+	__u32 mtu;         /* of the device, bytes of layer 3 */
+	__u32 gateway_be[4];
+	__u32 reserved[2];
+};
+
+/* ---- counters -------------------------------------------------------------------------------- */
+
+/* BPF_MAP_TYPE_PERCPU_ARRAY, index = counter slot of a rule or a target. A rule counts each packet it
+ * matched; a target counts each packet or copy sent to it. `bytes` are skb->len at the hook. */
+struct rudder_counter {
+	__u64 packets;
+	__u64 bytes;
+};
+
+/* Why a packet was not treated, or a copy not sent. BPF_MAP_TYPE_PERCPU_ARRAY reasons[RUDDER_REASON_COUNT]
+ * of __u64, and BPF_MAP_TYPE_PERCPU_HASH failures{slot, reason} -> __u64 for those that concern one rule
+ * or target. The list is closed: report and man page name every member (src/core/base/reason.hpp). */
+enum rudder_reason {
+	RUDDER_REASON_NONE = 0,
+	RUDDER_REASON_SHORT = 1,          /* truncated headers: passed untouched */
+	RUDDER_REASON_MALFORMED = 2,      /* bad version, header length, total length or IP checksum: passed */
+	RUDDER_REASON_NOT_FOR_US = 3,     /* PACKET_OTHERHOST at ingress: passed */
+	RUDDER_REASON_TTL_EXPIRED = 4,    /* TTL <= 1: left to the stack */
+	RUDDER_REASON_NO_NEIGHBOUR = 5,   /* link-layer address not known (yet) */
+	RUDDER_REASON_NO_ROUTE = 6,       /* the kernel has no route to it out of the device */
+	RUDDER_REASON_LINK_DOWN = 7,      /* egress device down or without carrier */
+	RUDDER_REASON_NO_DEVICE = 8,      /* egress device does not exist */
+	RUDDER_REASON_TOO_BIG = 9,        /* larger than the egress MTU */
+	RUDDER_REASON_CLONE_FAILED = 10,  /* the kernel could not clone or enqueue */
+	RUDDER_REASON_NOT_WRITABLE = 11,  /* headers could not be made linear and writable */
+	RUDDER_REASON_NO_PORTS = 12,      /* a port is to be rewritten, the packet has none */
+	RUDDER_REASON_OWN_COPY = 13,      /* our own copy met an egress hook of ours: passed untouched */
+	RUDDER_REASON_BAD_POLICY = 14,    /* the blob refers outside itself: a bug of ours */
+	RUDDER_REASON_COUNT = 15,
+};
+
+struct rudder_failure_key {
+	__u32 slot;   /* counter slot */
+	__u32 reason; /* enum rudder_reason */
+};
+
+/* ---- layout assertions ----------------------------------------------------------------------- */
+
+#define RUDDER_OFFSET __builtin_offsetof
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_packet) == 64, "rudder_packet");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, src_port) == 32, "rudder_packet.src_port");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, hook_class) == 48, "rudder_packet.hook_class");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_hook) == 16, "rudder_hook");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_tree) == 8, "rudder_tree");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_blob_header) == 128, "rudder_blob_header");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, hook_offset) == 24, "rudder_blob_header.hook_offset");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v4) == 64, "rudder_blob_header.tree_v4");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v6) == 96, "rudder_blob_header.tree_v6");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_rule) == 16, "rudder_rule");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_target) == 64, "rudder_target");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, dst_be) == 16, "rudder_target.dst_be");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_next_hop) == 48, "rudder_next_hop");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_next_hop, gateway_be) == 24, "rudder_next_hop.gateway_be");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_counter) == 16, "rudder_counter");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_failure_key) == 8, "rudder_failure_key");

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/base/net_types.hpp"
+#include "core/base/policy.hpp"
+#include "core/base/result.hpp"
+#include "core/base/topology.hpp"
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// One policy compiled against one topology.
+namespace rudder {
+
+/// A place where our program must run.
+struct HookSpec {
+    std::uint32_t ifindex = 0;
+    Direction direction = Direction::ingress;
+    friend auto operator<=>(const HookSpec&, const HookSpec&) = default;
+};
+
+/// What a next-hop slot stands for; the identity is stable, its MACs and state are not.
+/// Exactly one of these shapes: static MAC; gateway or destination to resolve; by packet (neither).
+struct NextHopKey {
+    std::uint32_t ifindex = 0;
+    std::optional<MacAddress> mac;        ///< static
+    std::optional<IpAddress> address;     ///< gateway (is_gateway) or fixed destination to route to
+    bool is_gateway = false;
+    friend auto operator<=>(const NextHopKey&, const NextHopKey&) = default;
+};
+
+/// Name of a counter: a rule (target -1) or one of its targets.
+struct CounterKey {
+    std::string rule;
+    std::int32_t target = -1;
+    friend auto operator<=>(const CounterKey&, const CounterKey&) = default;
+};
+
+/// Numbers that outlive a generation (invariant I6): who owns which counter slot and next-hop slot.
+/// A number released by one assignment is not reused before the generation that still uses it is freed.
+struct Slots {
+    std::map<CounterKey, std::uint32_t> counters;
+    std::map<NextHopKey, std::uint32_t> next_hops;
+    std::set<std::uint32_t> uncleared_counters;  ///< released, but zeroing failed: not to be handed out
+    friend bool operator==(const Slots&, const Slots&) = default;
+};
+
+/// Value sizes of the blob map. A policy uses the smallest tier that holds it.
+/// *Units*: bytes; counters: slots of the counter map.
+struct Tier {
+    std::uint32_t blob_bytes = 0;
+    std::uint32_t counter_slots = 0;
+};
+/// Tiers in ascending order. *Source*: kernels before 6.0 limit a map value to 4 MiB (KMALLOC_MAX_SIZE).
+[[nodiscard]] const std::vector<Tier>& tiers();
+
+/// State of one rule in this generation.
+struct RuleState {
+    bool is_deferred = false;      ///< no device matches its `interface` now, or none of its `via` exists
+    std::string reason;            ///< for a deferred rule or target: "no interface eth7"
+    std::vector<HookSpec> hooks;   ///< where it is installed
+};
+
+struct Image {
+    std::vector<std::uint8_t> blob;   ///< header generation is 0: stamped at stage time
+    std::size_t tier = 0;             ///< index into tiers()
+    std::vector<HookSpec> hooks;      ///< sorted, unique: devices that need our program
+    Slots slots;
+    std::vector<RuleState> rules;     ///< index = rank
+};
+
+/// Topology questions that this policy needs answered on these links.
+[[nodiscard]] std::vector<NextHopQuery> next_hop_queries(const Policy& policy, const Topology& topology);
+
+/// Compiles the policy. Pure and deterministic: equal inputs give equal bytes.
+/// `previous` are the slots of the running generation: names keep their slots; slots of vanished names are
+/// not handed to new names in this image (they are still counted by packets in flight).
+/// *Errors*: a limit is exceeded (rules, targets, image bytes, counter slots), in words for the operator.
+[[nodiscard]] Result<Image> compile(const Policy& policy, const Topology& topology, const Slots& previous);
+
+/// Content of one next-hop slot in the terms of rudder_abi.h (flags RUDDER_NH_*).
+struct NextHopEntry {
+    std::uint32_t ifindex = 0;
+    std::uint16_t flags = 0;
+    MacAddress dst_mac;
+    MacAddress src_mac;
+    std::uint32_t mtu = 0;
+    std::optional<IpAddress> gateway;
+    friend bool operator==(const NextHopEntry&, const NextHopEntry&) = default;
+};
+
+/// What each next-hop slot must hold under this topology.
+[[nodiscard]] std::map<std::uint32_t, NextHopEntry> next_hop_entries(const Slots& slots, const Topology& topology);
+
+}  // namespace rudder

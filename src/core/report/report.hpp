@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/base/diagnostic.hpp"
+#include "core/compile/image.hpp"
+#include "core/report/kernel_state.hpp"
+#include "core/base/policy.hpp"
+#include "core/base/topology.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+/// What the status socket answers: pure functions from a snapshot of the daemon to JSON text.
+/// rudderstat only draws these documents; every number in them is named with its unit.
+namespace rudder {
+
+struct ReportFile {
+    std::string path;
+    std::string sha256;
+    std::uint64_t bytes = 0;
+};
+
+/// Everything a report may need, copied out of the daemon at one moment.
+struct Snapshot {
+    Policy policy;                          ///< the running one
+    Image image;
+    Topology topology;
+    std::map<std::uint32_t, NextHopEntry> next_hops;
+    std::uint64_t generation = 0;
+    std::uint64_t published_unix_us = 0;
+    std::uint64_t started_unix_us = 0;
+    std::string state;                      ///< "running", "degraded", "starting"
+    std::vector<std::string> directories;   ///< in order of precedence
+    std::vector<ReportFile> files;
+    Diagnostics last_diagnostics;           ///< of the last load, accepted or not
+    bool last_load_accepted = true;
+    std::uint64_t last_load_unix_us = 0;
+    std::uint64_t loads_accepted = 0;
+    std::uint64_t loads_rejected = 0;
+    std::uint64_t netlink_resyncs = 0;
+    std::uint64_t inotify_overflows = 0;
+    std::vector<CounterValue> counters;    ///< index = counter slot
+    std::vector<FailureCount> failures;
+    std::vector<std::uint64_t> reasons;     ///< index = reason
+    std::vector<HookStatus> hooks;
+    std::vector<MapStatus> maps;
+    std::vector<KernelFeature> features;
+    std::string version;
+    std::string kernel_release;
+};
+
+[[nodiscard]] std::string report_rules(const Snapshot& snapshot);
+[[nodiscard]] std::string report_stats(const Snapshot& snapshot);
+[[nodiscard]] std::string report_interfaces(const Snapshot& snapshot);
+[[nodiscard]] std::string report_maps(const Snapshot& snapshot);
+[[nodiscard]] std::string report_internals(const Snapshot& snapshot);
+[[nodiscard]] std::string report_config(const Snapshot& snapshot);
+
+}  // namespace rudder

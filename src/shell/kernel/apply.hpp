@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/compile/plan.hpp"
+#include "core/base/result.hpp"
+#include "shell/kernel/kernel_port.hpp"
+
+#include <string>
+#include <vector>
+
+namespace rudder {
+
+/// What became of a plan. On failure (`status` not ok) nothing observable has changed and `applied` is as before.
+/// `warnings` are failures after the commit point; the next reconcile retries them.
+struct ApplyOutcome {
+    Status status;
+    std::vector<Error> warnings;
+};
+
+/// Executes a plan in the order of Plan's comment and keeps `applied` true to the kernel (invariants I1-I4).
+/// A failure before publish undoes exactly the recorded steps in reverse.
+ApplyOutcome apply(KernelPort& kernel, Applied& applied, Plan plan, Image image,
+                   const std::map<std::uint32_t, NextHopEntry>& next_hops);
+
+}  // namespace rudder
