@@ -14,11 +14,11 @@
 #pragma once
 
 #ifdef __cplusplus
-#include <cstdint>
-using __u8 = std::uint8_t;
-using __u16 = std::uint16_t;
-using __u32 = std::uint32_t;
-using __u64 = std::uint64_t;
+/* The same types as <linux/types.h>, which core may not include. */
+typedef unsigned char __u8;
+typedef unsigned short __u16;
+typedef unsigned int __u32;
+typedef unsigned long long __u64;
 #define RUDDER_STATIC_ASSERT static_assert
 #else
 #include <linux/types.h>
