@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
+/*
+ * The classifier: which rule is the first that matches this packet?
+ *
+ * A forest of at most RUDDER_MAX_TREES decision trees per address family lies in the blob (rudder_abi.h). Inner
+ * nodes look at one bit window or one threshold of a packed key and only narrow the choice down; the leaf
+ * entries compare EVERY field of the rule, so a wrong turn can lose speed but never give a wrong match.
+ *
+ * One implementation for the BPF programs and for the host (tests, `rudderd --check`): plain bounded loops, no
+ * helper calls. Each access to the blob is bounded by `blob_bytes`, a constant for the verifier. Key and packet
+ * lie in map memory, since variable stack offsets need CAP_PERFMON.
+ */
+#pragma once
+
+#include "rudder_abi.h"
+
+#ifdef __cplusplus
+#define RUDDER_INLINE inline __attribute__((always_inline))
+#define RUDDER_NO_UNROLL
+#else
+#define RUDDER_INLINE __inline __attribute__((always_inline, unused))
+#define RUDDER_NO_UNROLL _Pragma("clang loop unroll(disable)")
+#endif
+
+/* Keeps the compiler from re-deriving the offset after its bounds check: the verifier must see the check and the
+ * access on the same register. */
+#define RUDDER_SAME_REGISTER(value) __asm__ volatile("" : "+r"(value))
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define RUDDER_HOST32(value_be) __builtin_bswap32(value_be)
+#else
+#define RUDDER_HOST32(value_be) (value_be)
+#endif
+
+#define RUDDER_MAX_DEPTH 40u         /* inner nodes on a path from a root to a leaf */
+#define RUDDER_MAX_LEAF 64u          /* entries of one leaf */
+#define RUDDER_MAX_LIST 128u         /* ranges of one port list in an extension */
+#define RUDDER_LIST_STEPS 8u         /* halvings that find one of RUDDER_MAX_LIST ranges */
+
+/* ---- the key: what inner nodes look at --------------------------------------------------------- */
+
+/* Words in host order. IPv4: [0] source, [1] destination; IPv6: [0-3] source, [4-7] destination, most significant
+ * word first; then for both, at RUDDER_KEY_PORTS: source port << 16 | destination port, and at RUDDER_KEY_MISC:
+ * protocol << 24 | DSCP << 16 | hook class. */
+struct rudder_key {
+	__u32 word[16];
+};
+#define RUDDER_KEY_PORTS 8u
+#define RUDDER_KEY_MISC 9u
+
+/* ---- nodes ------------------------------------------------------------------------------------- */
+
+enum rudder_node_kind {
+	RUDDER_NODE_LEAF = 0,      /* base: its entries, operand: how many */
+	RUDDER_NODE_CUT = 1,       /* child = (word >> shift) & operand */
+	RUDDER_NODE_THRESHOLD = 2, /* child = ((word >> shift) & 0xffff) >= operand */
+};
+
+/* `base` counts 8-byte units from the start of the blob. Children of a node are contiguous. */
+struct rudder_node {
+	__u32 base;
+	__u16 operand;
+	__u8 shift;
+	__u8 kind_word; /* enum rudder_node_kind << 4 | key word */
+};
+
+/* ---- leaves ------------------------------------------------------------------------------------ */
+
+/* What IPv4 and IPv6 entries have in common. A range matches when (__u16)(value - first) <= span. */
+struct rudder_leaf_tail {
+	__u16 src_port_first;
+	__u16 src_port_span;
+	__u16 dst_port_first;
+	__u16 dst_port_span;
+	__u16 hook_first; /* hook class */
+	__u16 hook_span;
+	__u8 protocol;
+	__u8 dscp;
+	__u8 protocol_mask;
+	__u8 dscp_mask;
+	__u8 flag_mask; /* of rudder_packet.flags */
+	__u8 flag_value;
+	__u8 src_shift; /* IPv4: host bits, 32 - prefix length */
+	__u8 dst_shift;
+	__u32 result; /* rank, or RUDDER_LEAF_EXTENDED | offset of a rudder_extension in 8-byte units */
+};
+#define RUDDER_LEAF_EXTENDED 0x80000000u
+
+struct rudder_leaf_v4 {
+	__u32 src; /* host order */
+	__u32 dst;
+	struct rudder_leaf_tail tail;
+};
+
+/* Shifts of the two 64-bit halves: 64 minus the prefix bits in that half; 64 ignores the half. */
+struct rudder_leaf_v6 {
+	__u64 src_high; /* host order */
+	__u64 src_low;
+	__u64 dst_high;
+	__u64 dst_low;
+	__u8 src_high_shift;
+	__u8 src_low_shift;
+	__u8 dst_high_shift;
+	__u8 dst_low_shift;
+	__u32 reserved;
+	struct rudder_leaf_tail tail;
+};
+
+struct rudder_range {
+	__u16 first;
+	__u16 last;
+};
+
+/* What does not fit an entry, one per rule, at rudder_blob_header.extension_offset + 8 * offset. Its lists follow:
+ * `src_ports` then `dst_ports` sorted ranges; a count of 0 means that the entry said it all. */
+struct rudder_extension {
+	__u32 rank;
+	__u16 hook_set; /* bit in the hook-set bitmap, RUDDER_NO_HOOK_SET: the entry's range said it all */
+	__u8 src_ports;
+	__u8 dst_ports;
+	__u64 dscp; /* bit n: DSCP n matches */
+};
+#define RUDDER_NO_HOOK_SET 0xffffu
+
+/* ---- the walk ---------------------------------------------------------------------------------- */
+
+/* What the leaf comparison needs of the packet beside its addresses. */
+struct rudder_subject {
+	__u32 src_port;
+	__u32 dst_port;
+	__u32 hook_class;
+	__u32 protocol_dscp; /* protocol | DSCP << 8 */
+	__u32 flags;
+};
+
+/* Nonzero if value lies outside: the sign of span - distance. Without a branch, since entries mostly differ. */
+static RUDDER_INLINE __u64 rudder_outside(__u32 value, __u16 first, __u16 span)
+{
+	return ((__u64)span - (__u16)(value - first)) >> 63;
+}
+
+static RUDDER_INLINE __u64 rudder_tail_differs(const struct rudder_subject *subject, const struct rudder_leaf_tail *tail)
+{
+	__u32 wanted = tail->protocol | (__u32)tail->dscp << 8;
+	__u32 mask = tail->protocol_mask | (__u32)tail->dscp_mask << 8;
+
+	return rudder_outside(subject->src_port, tail->src_port_first, tail->src_port_span) |
+	       rudder_outside(subject->dst_port, tail->dst_port_first, tail->dst_port_span) |
+	       rudder_outside(subject->hook_class, tail->hook_first, tail->hook_span) |
+	       ((subject->protocol_dscp ^ wanted) & mask) | ((subject->flags & tail->flag_mask) ^ tail->flag_value);
+}
+
+/* Upper 64 - shift bits of a difference; 0 for shift 64. */
+static RUDDER_INLINE __u64 rudder_high_bits(__u64 difference, __u8 shift)
+{
+	return (difference & ((__u64)(shift >> 6) - 1)) >> (shift & 63);
+}
+
+/* Is `port` in one of `count` sorted ranges at `offset`? Binary search for the last range that begins at or below it. */
+static RUDDER_INLINE int rudder_in_list(const char *blob, __u32 blob_bytes, __u64 offset, __u32 count, __u32 port)
+{
+	__u32 low = 0, high = count;
+
+	RUDDER_NO_UNROLL
+	for (__u32 step = 0; step < RUDDER_LIST_STEPS; step++) {
+		__u64 at;
+
+		if (low >= high)
+			return 0;
+		__u32 middle = ((low + high) >> 1) & 0xff;
+		at = offset + middle * sizeof(struct rudder_range);
+		RUDDER_SAME_REGISTER(at);
+		if (at > blob_bytes - sizeof(struct rudder_range))
+			return 0;
+		const struct rudder_range *range = (const struct rudder_range *)(blob + at);
+		if (port < range->first)
+			high = middle;
+		else if (port > range->last)
+			low = middle + 1;
+		else
+			return 1;
+	}
+	return 0;
+}
+
+static RUDDER_INLINE int rudder_in_hook_set(const char *blob, __u32 blob_bytes, __u32 hook_class, __u32 hook_set)
+{
+	const struct rudder_blob_header *header = (const struct rudder_blob_header *)blob;
+	__u64 at = header->hook_set_offset + ((__u64)hook_class * header->hook_set_words + (hook_set >> 6)) * 8;
+
+	RUDDER_SAME_REGISTER(at);
+	if (at > blob_bytes - sizeof(__u64))
+		return 0;
+	return (*(const __u64 *)(blob + at) >> (hook_set & 63)) & 1;
+}
+
+/* The rank behind a leaf entry whose own fields matched; RUDDER_NO_RULE if its extension does not. */
+static RUDDER_INLINE __u32 rudder_extended_rank(const char *blob, __u32 blob_bytes, const struct rudder_subject *subject,
+						__u32 result)
+{
+	const struct rudder_blob_header *header = (const struct rudder_blob_header *)blob;
+	__u64 at = header->extension_offset + (__u64)(result & ~RUDDER_LEAF_EXTENDED) * 8;
+	__u64 list;
+
+	RUDDER_SAME_REGISTER(at);
+	if (at > blob_bytes - sizeof(struct rudder_extension))
+		return RUDDER_NO_RULE;
+	const struct rudder_extension *extension = (const struct rudder_extension *)(blob + at);
+
+	if (!((extension->dscp >> ((subject->protocol_dscp >> 8) & 63)) & 1))
+		return RUDDER_NO_RULE;
+	if (extension->hook_set != RUDDER_NO_HOOK_SET &&
+	    !rudder_in_hook_set(blob, blob_bytes, subject->hook_class, extension->hook_set))
+		return RUDDER_NO_RULE;
+	list = at + sizeof(*extension);
+	if (extension->src_ports && !rudder_in_list(blob, blob_bytes, list, extension->src_ports, subject->src_port))
+		return RUDDER_NO_RULE;
+	list += extension->src_ports * sizeof(struct rudder_range);
+	if (extension->dst_ports && !rudder_in_list(blob, blob_bytes, list, extension->dst_ports, subject->dst_port))
+		return RUDDER_NO_RULE;
+	return extension->rank;
+}
+
+/* Follows the inner nodes from `unit` to a leaf. Returns its node, an empty leaf if the blob refers outside itself. */
+static RUDDER_INLINE struct rudder_node rudder_find_leaf(const char *blob, __u32 blob_bytes, __u32 unit,
+							 const struct rudder_key *key)
+{
+	struct rudder_node node = { 0, 0, 0, 0 };
+
+	RUDDER_NO_UNROLL
+	for (__u32 depth = 0; depth <= RUDDER_MAX_DEPTH; depth++) {
+		__u64 at = (__u64)unit * 8;
+
+		RUDDER_SAME_REGISTER(at);
+		if (at > blob_bytes - sizeof(struct rudder_node))
+			break;
+		node = *(const struct rudder_node *)(blob + at);
+		if (node.kind_word >> 4 == RUDDER_NODE_LEAF)
+			return node;
+		__u32 value = key->word[node.kind_word & 15] >> (node.shift & 31);
+		if (node.kind_word >> 4 == RUDDER_NODE_CUT)
+			unit = node.base + (value & node.operand);
+		else
+			unit = node.base + ((value & 0xffff) >= node.operand);
+	}
+	node.operand = 0;
+	return node;
+}
+
+static RUDDER_INLINE void rudder_fill_key(const struct rudder_packet *packet, struct rudder_key *key)
+{
+	key->word[RUDDER_KEY_PORTS] = (__u32)packet->src_port << 16 | packet->dst_port;
+	key->word[RUDDER_KEY_MISC] = (__u32)packet->protocol << 24 | (__u32)(packet->tos >> 2) << 16 | packet->hook_class;
+}
+
+static RUDDER_INLINE struct rudder_subject rudder_subject_of(const struct rudder_packet *packet)
+{
+	struct rudder_subject subject;
+
+	subject.src_port = packet->src_port;
+	subject.dst_port = packet->dst_port;
+	subject.hook_class = packet->hook_class;
+	subject.protocol_dscp = packet->protocol | (__u32)(packet->tos >> 2) << 8;
+	subject.flags = packet->flags;
+	return subject;
+}
+
+/* One family's forest: trees by ascending best rank, until no later tree can hold a better rule.
+ * DIFFERS(entry) compares the addresses. A macro, since C has no templates and both families walk alike. */
+#define RUDDER_WALK(TREES, ENTRY, DIFFERS)                                                                             \
+	__u32 best = RUDDER_NO_RULE;                                                                                   \
+	RUDDER_NO_UNROLL                                                                                               \
+	for (__u32 t = 0; t < RUDDER_MAX_TREES; t++) {                                                                 \
+		if (!header->TREES[t].root_offset || header->TREES[t].best_rank >= best)                               \
+			break;                                                                                         \
+		struct rudder_node leaf = rudder_find_leaf(blob, blob_bytes, header->TREES[t].root_offset >> 3, key);  \
+		__u64 at = (__u64)leaf.base * 8;                                                                       \
+		RUDDER_NO_UNROLL                                                                                       \
+		for (__u32 i = 0; i < RUDDER_MAX_LEAF; i++) {                                                          \
+			if (i >= leaf.operand)                                                                         \
+				break;                                                                                 \
+			RUDDER_SAME_REGISTER(at);                                                                      \
+			if (at > blob_bytes - sizeof(struct ENTRY))                                                    \
+				break;                                                                                 \
+			const struct ENTRY *entry = (const struct ENTRY *)(blob + at);                                 \
+			at += sizeof(struct ENTRY);                                                                    \
+			if ((DIFFERS) | rudder_tail_differs(&subject, &entry->tail))                                   \
+				continue;                                                                              \
+			__u32 rank = entry->tail.result;                                                               \
+			if (rank & RUDDER_LEAF_EXTENDED)                                                               \
+				rank = rudder_extended_rank(blob, blob_bytes, &subject, rank);                         \
+			if (rank == RUDDER_NO_RULE)                                                                    \
+				continue;                                                                              \
+			if (rank < best)                                                                               \
+				best = rank;                                                                           \
+			break;                                                                                         \
+		}                                                                                                      \
+	}                                                                                                              \
+	return best
+
+static RUDDER_INLINE __u32 rudder_classify_v4(const char *blob, __u32 blob_bytes, const struct rudder_packet *packet,
+					      struct rudder_key *key)
+{
+	const struct rudder_blob_header *header = (const struct rudder_blob_header *)blob;
+	struct rudder_subject subject = rudder_subject_of(packet);
+	__u32 src = RUDDER_HOST32(packet->src_be[0]);
+	__u32 dst = RUDDER_HOST32(packet->dst_be[0]);
+
+	key->word[0] = src;
+	key->word[1] = dst;
+	rudder_fill_key(packet, key);
+	RUDDER_WALK(tree_v4, rudder_leaf_v4,
+		    (__u64)(src ^ entry->src) >> (entry->tail.src_shift & 63) |
+			    (__u64)(dst ^ entry->dst) >> (entry->tail.dst_shift & 63));
+}
+
+static RUDDER_INLINE __u64 rudder_join(const struct rudder_key *key, __u32 word)
+{
+	return (__u64)key->word[word] << 32 | key->word[word + 1];
+}
+
+static RUDDER_INLINE __u32 rudder_classify_v6(const char *blob, __u32 blob_bytes, const struct rudder_packet *packet,
+					      struct rudder_key *key)
+{
+	const struct rudder_blob_header *header = (const struct rudder_blob_header *)blob;
+	struct rudder_subject subject = rudder_subject_of(packet);
+
+	for (__u32 i = 0; i < 4; i++) {
+		key->word[i] = RUDDER_HOST32(packet->src_be[i]);
+		key->word[4 + i] = RUDDER_HOST32(packet->dst_be[i]);
+	}
+	rudder_fill_key(packet, key);
+	__u64 src_high = rudder_join(key, 0), src_low = rudder_join(key, 2);
+	__u64 dst_high = rudder_join(key, 4), dst_low = rudder_join(key, 6);
+	RUDDER_WALK(tree_v6, rudder_leaf_v6,
+		    rudder_high_bits(src_high ^ entry->src_high, entry->src_high_shift) |
+			    rudder_high_bits(src_low ^ entry->src_low, entry->src_low_shift) |
+			    rudder_high_bits(dst_high ^ entry->dst_high, entry->dst_high_shift) |
+			    rudder_high_bits(dst_low ^ entry->dst_low, entry->dst_low_shift));
+}
+
+/* Rank of the first rule that matches, RUDDER_NO_RULE if none does. `blob` is the value of the active map (of
+ * `blob_bytes`, at least a header), `packet` is complete but for nothing (family, flags and hook_class included), `key`
+ * is scratch memory. Byte order: as rudder_packet says. */
+static RUDDER_INLINE __u32 rudder_classify_packet(const void *blob, __u32 blob_bytes, const struct rudder_packet *packet,
+						  struct rudder_key *key)
+{
+	if (packet->family == 4)
+		return rudder_classify_v4((const char *)blob, blob_bytes, packet, key);
+	return rudder_classify_v6((const char *)blob, blob_bytes, packet, key);
+}
+
+/* The hook entry of (ifindex, direction): a byte offset into the blob, 0 if this hook has no rules. */
+static RUDDER_INLINE __u32 rudder_find_hook(const void *blob, __u32 blob_bytes, __u32 ifindex, __u32 direction)
+{
+	const struct rudder_blob_header *header = (const struct rudder_blob_header *)blob;
+	__u32 slot = rudder_hook_hash(ifindex, direction);
+
+	RUDDER_NO_UNROLL
+	for (__u32 probe = 0; probe < RUDDER_HOOK_PROBES; probe++) {
+		__u64 at = header->hook_offset + (__u64)((slot + probe) & header->hook_mask) * sizeof(struct rudder_hook);
+
+		RUDDER_SAME_REGISTER(at);
+		if (at > blob_bytes - sizeof(struct rudder_hook))
+			return 0;
+		const struct rudder_hook *hook = (const struct rudder_hook *)((const char *)blob + at);
+		if (hook->ifindex == ifindex && hook->direction == direction)
+			return (__u32)at;
+		if (!hook->ifindex)
+			return 0;
+	}
+	return 0;
+}
+
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_key) == 64, "rudder_key");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_node) == 8, "rudder_node");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_leaf_tail) == 24, "rudder_leaf_tail");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_leaf_v4) == 32, "rudder_leaf_v4");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_leaf_v6) == 64, "rudder_leaf_v6");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_range) == 4, "rudder_range");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_extension) == 16, "rudder_extension");
