@@ -1,0 +1,401 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A lab of network namespaces around a running rudderd, for tests that judge at the receiver.
+
+A test script calls `lab.main(__doc__, test...)`. It is then executed again inside mount, network and
+process namespaces of its own with an empty /run: whatever it makes, however it ends, goes away with it.
+Exit codes: 0 passed, 1 failed, 77 skipped (with the reason; never for want of root when RUDDER_NO_SKIP is set).
+"""
+import contextlib
+import ctypes
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import traceback
+
+BUILD = pathlib.Path(os.environ.get("RUDDER_BUILD", pathlib.Path(__file__).parents[2] / "build/gcc"))
+RUDDERD = os.environ.get("RUDDERD", str(BUILD / "src/rudderd"))
+RUDDERSTAT = os.environ.get("RUDDERSTAT", str(BUILD / "src/rudderstat"))
+ROOT = pathlib.Path("/run/lab")
+MARKER = "RUDDER_LAB_INSIDE"
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_CLONE_NEWNET = 0x40000000
+
+
+class Failure(AssertionError):
+    """The product did not do what the specification says."""
+
+
+class Skip(Exception):
+    """This machine lacks something the test needs."""
+
+
+def expect(condition, text):
+    if not condition:
+        raise Failure(text)
+
+
+def expect_equal(found, wanted, text):
+    expect(found == wanted, f"{text}: found {found!r}, wanted {wanted!r}")
+
+
+def until(condition, text, seconds=5.0, every=0.02):
+    """Waits until `condition()` is true and returns how long it took, in seconds."""
+    start = time.monotonic()
+    while not condition():
+        expect(time.monotonic() - start < seconds, f"{text}: not within {seconds} s")
+        time.sleep(every)
+    return time.monotonic() - start
+
+
+def run(*command, check=True, **options):
+    options.setdefault("stdin", subprocess.DEVNULL)
+    options.setdefault("timeout", 60)
+    done = subprocess.run([str(word) for word in command], text=True, capture_output=True, **options)
+    if check and done.returncode != 0:
+        raise Failure(f"{' '.join(str(w) for w in command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+    return done
+
+
+class Namespace:
+    """One host: a network namespace. Everything is done in it, from outside."""
+
+    def __init__(self, name):
+        self.name = name
+        run("ip", "netns", "add", name)
+        self.ip("link", "set", "lo", "up")
+        for key in ("ipv4.conf.all.rp_filter", "ipv4.conf.default.rp_filter", "ipv6.conf.default.accept_dad",
+                    "ipv6.conf.default.accept_ra", "ipv4.conf.all.send_redirects", "ipv4.conf.default.send_redirects"):
+            self.sysctl(key, 0)
+
+    @contextlib.contextmanager
+    def entered(self):
+        """This thread is in the namespace; sockets opened here stay in it."""
+        with open("/proc/thread-self/ns/net") as home, open(f"/run/netns/{self.name}") as there:
+            self._enter(there)
+            try:
+                yield
+            finally:
+                self._enter(home)
+
+    @staticmethod
+    def _enter(file):
+        if _libc.setns(file.fileno(), _CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), "setns")
+
+    def exec(self, *command, **options):
+        return run("ip", "netns", "exec", self.name, *command, **options)
+
+    def ip(self, *words, **options):
+        return run("ip", "-n", self.name, *words, **options)
+
+    def tc(self, *words, **options):
+        return run("tc", "-n", self.name, *words, **options)
+
+    def sysctl(self, key, value):
+        path = "/proc/sys/net/" + key.replace(".", "/")
+        with self.entered(), open(path, "w") as file:
+            file.write(str(value))
+
+    def up(self, device, *addresses):
+        for address in addresses:
+            nodad = ("nodad",) if ":" in address else ()
+            self.ip("address", "add", address, "dev", device, *nodad)
+        self.ip("link", "set", device, "up")
+
+    def mac(self, device):
+        return json.loads(self.ip("-j", "link", "show", device).stdout)[0]["address"]
+
+    def index(self, device):
+        return json.loads(self.ip("-j", "link", "show", device).stdout)[0]["ifindex"]
+
+    def offloads(self, device, state):
+        self.exec("ethtool", "-K", device, *sum(([f, state] for f in ("tx", "rx", "sg", "tso", "gso", "gro")), []), check=False)
+
+    def counter(self, name):
+        """One number of /proc/net/snmp or snmp6, such as "Udp.InErrors" or "Udp6InErrors"."""
+        with self.entered():
+            if "." in name:
+                protocol, field = name.split(".")
+                lines = [line.split() for line in open("/proc/thread-self/net/snmp") if line.startswith(protocol + ":")]
+                return int(lines[1][lines[0].index(field)])
+            return next(int(l.split()[1]) for l in open("/proc/thread-self/net/snmp6") if l.split()[0] == name)
+
+    def udp_errors(self):
+        return sum(self.counter(n) for n in ("Udp.InErrors", "Udp.InCsumErrors", "Udp6InErrors", "Udp6InCsumErrors"))
+
+
+def veth(left, left_device, right, right_device):
+    run("ip", "link", "add", left_device, "netns", left.name, "type", "veth",
+        "peer", "name", right_device, "netns", right.name)
+
+
+class Crossroads:
+    """The lab most tests use: `sender` - `router` - hosts `a`, `b`, `c` (as many as asked for).
+
+    Router: eth0 towards the sender, ethN towards the Nth host. Network N is 10.10.N.0/24 and 2001:db8:N::/64;
+    the router is .254 and ::fe, the host at the other end .1 and ::1 (the sender .2 and ::2, the router's eth0 .1 and ::1).
+    The server 10.20.0.10 and 2001:db8:20::10 lives on every host; the kernel's routes lead to host a.
+    """
+
+    SERVER, SERVER6 = "10.20.0.10", "2001:db8:20::10"
+    SENDER, SENDER6 = "10.10.0.2", "2001:db8:0::2"
+
+    def __init__(self, hosts=3):
+        self.router, self.sender = Namespace("router"), Namespace("sender")
+        for key in ("ipv4.ip_forward", "ipv6.conf.all.forwarding"):
+            self.router.sysctl(key, 1)
+        veth(self.router, "eth0", self.sender, "eth0")
+        self.router.up("eth0", "10.10.0.1/24", "2001:db8:0::1/64")
+        self.sender.up("eth0", "10.10.0.2/24", "2001:db8:0::2/64")
+        self.sender.ip("route", "add", "default", "via", "10.10.0.1")
+        self.sender.ip("route", "add", "default", "via", "2001:db8:0::1")
+        self.sender.ip("route", "add", "224.0.0.0/4", "dev", "eth0")
+        self.hosts = [self._host(number) for number in range(1, hosts + 1)]
+        self.router.ip("route", "add", "10.20.0.0/16", "via", "10.10.1.1")
+        self.router.ip("route", "add", "2001:db8:20::/48", "via", "2001:db8:1::1")
+
+    def _host(self, number):
+        host = Namespace("abcdefgh"[number - 1])
+        veth(self.router, f"eth{number}", host, "eth0")
+        self.router.up(f"eth{number}", f"10.10.{number}.254/24", f"2001:db8:{number}::fe/64")
+        host.up("eth0", f"10.10.{number}.1/24", f"2001:db8:{number}::1/64")
+        host.up("lo", f"{self.SERVER}/32", f"{self.SERVER6}/128")
+        host.ip("route", "add", "default", "via", f"10.10.{number}.254")
+        host.ip("route", "add", "default", "via", f"2001:db8:{number}::fe")
+        return host
+
+    @property
+    def a(self):
+        return self.hosts[0]
+
+    @property
+    def b(self):
+        return self.hosts[1]
+
+    @property
+    def c(self):
+        return self.hosts[2]
+
+    def know_neighbours(self):
+        """Fills the neighbour tables by a ping to every host, so that a test need not wait for them."""
+        for number in range(1, len(self.hosts) + 1):
+            self.router.exec("ping", "-c1", "-W1", f"10.10.{number}.1", check=False)
+            self.router.exec("ping", "-c1", "-W1", f"2001:db8:{number}::1", check=False)
+
+
+class Daemon:
+    """A running rudderd with a configuration directory and a runtime directory of its own."""
+
+    def __init__(self, namespace, files=None, name="rudderd", arguments=(), wrapper=(), wait=True):
+        self.namespace, self.name = namespace, name
+        self.arguments = list(arguments) + os.environ.get("RUDDERD_ARGUMENTS", "").split()
+        self.wrapper = list(wrapper)
+        self.directory = ROOT / name / "conf.d"
+        self.runtime = ROOT / name / "run"
+        self.log_path = ROOT / name / "log"
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.runtime.mkdir(exist_ok=True)
+        for file, text in (files or {}).items():
+            (self.directory / file).write_text(text)
+        self.process = None
+        self.status = []
+        self.start(wait)
+
+    def start(self, wait=True):
+        path = ROOT / self.name / "notify"
+        path.unlink(missing_ok=True)
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notify.bind(str(path))
+        self.notify.setblocking(False)
+        self.status = []
+        command = ["ip", "netns", "exec", self.namespace.name, *self.wrapper, RUDDERD, "--config-dir", str(self.directory),
+                   "--runtime-dir", str(self.runtime), *self.arguments]
+        with open(self.log_path, "a") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            env={**os.environ, "NOTIFY_SOCKET": str(path)})
+        if wait:
+            self.wait_ready()
+
+    def wait_ready(self, seconds=30):
+        def ready():
+            expect(self.process.poll() is None, f"rudderd ended with {self.process.returncode} before it was ready:\n{self.log()}")
+            return any("READY=1" in text for text in self.notifications())
+        until(ready, f"READY=1 from rudderd\n{self.log()}", seconds)
+
+    def notifications(self):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.status.append(self.notify.recv(65536).decode())
+        return self.status
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def write(self, file, text):
+        """As Ansible does it: a temporary file beside it, then a rename."""
+        temporary = self.directory / f".ansible_tmp{os.getpid()}{file}"
+        temporary.write_text(text)
+        temporary.rename(self.directory / file)
+
+    def remove(self, file):
+        (self.directory / file).unlink()
+
+    def reload(self, check=True):
+        return self.namespace.exec(RUDDERD, "--reload", "--runtime-dir", self.runtime, check=check)
+
+    def set(self, files):
+        """Makes `files` the whole configuration and has it loaded."""
+        for old in self.directory.glob("*.toml"):
+            if old.name not in files:
+                old.unlink()
+        for file, text in files.items():
+            self.write(file, text)
+        return self.reload()
+
+    def stat(self, *words):
+        """What rudderstat says, as parsed JSON."""
+        return json.loads(self.namespace.exec(RUDDERSTAT, "--runtime-dir", self.runtime, *words, "--json").stdout)
+
+    def stat_text(self, *words):
+        return self.namespace.exec(RUDDERSTAT, "--runtime-dir", self.runtime, *words).stdout
+
+    def generation(self):
+        return find_key(self.stat("internals"), "generation")
+
+    def rule(self, name):
+        """One rule's entry in `rudderstat rules`."""
+        return next(r for r in find_key(self.stat("rules"), "rules") if r["name"] == name)
+
+    def packets(self, name):
+        """How often a rule matched."""
+        return next(find_key(r, "packets") for r in find_key(self.stat("stats"), "rules") if r["name"] == name)
+
+    def pid(self):
+        """Of rudderd itself, also below a wrapper such as strace."""
+        if not self.wrapper:
+            return self.process.pid
+        for child in pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
+            return int(child)
+        raise Failure("the wrapper runs no rudderd")
+
+    def kernel_objects(self):
+        """Ids of the BPF objects the daemon holds: {("prog", 12), ("map", 7), ("link", 3)}."""
+        found = set()
+        for info in pathlib.Path(f"/proc/{self.pid()}/fdinfo").iterdir():
+            with contextlib.suppress(OSError):
+                for kind, number in re.findall(r"^(prog|map|link)_id:\s+(\d+)$", info.read_text(), re.M):
+                    found.add((kind, int(number)))
+        return found
+
+    def end(self, number=signal.SIGTERM, seconds=10):
+        """Sends the signal and returns the exit status (negative: ended by that signal)."""
+        if self.process.poll() is None:
+            os.kill(self.pid(), number)
+        return self.process.wait(seconds)
+
+    def kill(self):
+        return self.end(signal.SIGKILL)
+
+
+def find_key(document, key):
+    """The first value of `key` anywhere in a JSON document, breadth first."""
+    level = [document]
+    while level:
+        for node in level:
+            if isinstance(node, dict) and key in node:
+                return node[key]
+        level = [c for n in level for c in (n.values() if isinstance(n, dict) else n if isinstance(n, list) else ())]
+    raise Failure(f"no {key!r} in {json.dumps(document)[:500]}")
+
+
+def existing(objects):
+    """Those of the BPF objects (as Daemon.kernel_objects gives them) that the kernel still has."""
+    return {(kind, number) for kind, number in objects
+            if run("bpftool", kind, "show", "id", number, check=False).returncode == 0}
+
+
+def _outside(script):
+    os.environ[MARKER] = "1"
+    command = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child=KILL", "--mount-proc",
+               "--propagation", "private", "--", sys.executable, "-B", *script]
+    os.execvp(command[0], command)
+
+
+def _skip(reason):
+    print(f"skipped: {reason}")
+    sys.exit(77)
+
+
+def enter():
+    """Returns inside namespaces of our own; outside of them it does not return."""
+    if os.environ.get(MARKER):
+        run("mount", "-t", "tmpfs", "-o", "mode=755", "rudder-lab", "/run")
+        os.umask(0o022)
+        ROOT.mkdir(parents=True)
+        pathlib.Path("/run/netns").mkdir()
+        return
+    if os.geteuid() != 0:
+        if os.environ.get("RUDDER_NO_SKIP"):
+            print("needs root, and may not skip here")
+            sys.exit(1)
+        _skip("needs root")
+    for tool in ("unshare", "ip", "tc", "ethtool", "bpftool"):
+        if run("sh", "-c", f"command -v {tool}", check=False).returncode != 0:
+            _skip(f"needs {tool}")
+    if not os.access(RUDDERD, os.X_OK):
+        print(f"no daemon at {RUDDERD}")
+        sys.exit(1)
+    _outside([os.path.abspath(sys.argv[0]), *sys.argv[1:]])
+
+
+def main(description, *tests):
+    """Runs the test functions in order; each gets nothing and fails by raising."""
+    enter()
+    print(description.strip().splitlines()[0], flush=True)
+    selected = [t for t in tests if not sys.argv[1:] or t.__name__ in sys.argv[1:]]
+    failed = skipped = 0
+    for number, test in enumerate(selected, 1):
+        sentence = test.__name__.replace("_", " ")
+        start = time.monotonic()
+        try:
+            test()
+            print(f"ok {number} - {sentence} ({time.monotonic() - start:.1f} s)", flush=True)
+        except Skip as reason:
+            skipped += 1
+            print(f"ok {number} - {sentence} # SKIP {reason}", flush=True)
+        except Exception:  # pylint: disable=broad-except
+            failed += 1
+            print(f"not ok {number} - {sentence}\n{traceback.format_exc()}", flush=True)
+            show_logs()
+        _clear()
+    if failed:
+        sys.exit(1)
+    sys.exit(77 if skipped == len(selected) else 0)
+
+
+def show_logs():
+    for log in ROOT.glob("*/log"):
+        print(f"--- {log.parent.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-40:]), flush=True)
+
+
+def _clear():
+    """Ends what the test started and takes its namespaces down, before the next one begins."""
+    mine = os.getpid()
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) not in (1, mine):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(entry.name), signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, 0):
+            pass
+    for name in os.listdir("/run/netns"):
+        run("ip", "netns", "delete", name, check=False)
+    run("rm", "-rf", ROOT)
+    ROOT.mkdir()

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Senders and receivers in namespaces: UDP sockets that report what they got, raw frames in and out."""
+import dataclasses
+import socket
+import struct
+import time
+
+IP_RECVTOS, IP_RECVTTL, IP_PKTINFO = 13, 12, 8
+IPV6_RECVTCLASS, IPV6_TCLASS, IPV6_RECVHOPLIMIT, IPV6_HOPLIMIT, IPV6_RECVPKTINFO, IPV6_PKTINFO = 66, 67, 51, 52, 49, 50
+SO_NO_CHECK, SO_RCVBUFFORCE = 11, 33
+PACKET_OUTGOING = 4
+ETH_P_ALL = 3
+
+
+def is_ipv6(address):
+    return ":" in address
+
+
+@dataclasses.dataclass(frozen=True)
+class Datagram:
+    """What a receiving socket saw of one packet."""
+
+    payload: bytes
+    source: str
+    source_port: int
+    destination: str
+    port: int
+    dscp: int
+    ttl: int
+
+
+class UdpReceiver:
+    """A UDP socket in a namespace. The kernel has verified checksums and reassembled what it delivers."""
+
+    def __init__(self, namespace, port, family=socket.AF_INET, group=None, device="eth0", buffer_bytes=64 << 20):
+        self.namespace, self.port, self.family = namespace, port, family
+        with namespace.entered():
+            self.socket = socket.socket(family, socket.SOCK_DGRAM)
+            index = socket.if_nametoindex(device) if group else 0
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, buffer_bytes)
+        if family == socket.AF_INET:
+            for option in (IP_RECVTOS, IP_RECVTTL, IP_PKTINFO):
+                self.socket.setsockopt(socket.IPPROTO_IP, option, 1)
+            self.socket.bind(("", port))
+            if group:
+                self.socket.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP,
+                                       socket.inet_aton(group) + struct.pack("=4si", b"\0" * 4, index))
+        else:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            for option in (IPV6_RECVTCLASS, IPV6_RECVHOPLIMIT, IPV6_RECVPKTINFO):
+                self.socket.setsockopt(socket.IPPROTO_IPV6, option, 1)
+            self.socket.bind(("::", port))
+            if group:
+                self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP,
+                                       socket.inet_pton(socket.AF_INET6, group) + struct.pack("=i", index))
+
+    def receive(self, seconds):
+        """One datagram, or None when none came in time."""
+        self.socket.settimeout(max(seconds, 0.0001))
+        try:
+            payload, control, _, sender = self.socket.recvmsg(65535, 256)
+        except (TimeoutError, BlockingIOError):
+            return None
+        destination, tos, ttl = "", 0, 0
+        for level, kind, data in control:
+            if (level, kind) == (socket.IPPROTO_IP, IP_PKTINFO):
+                destination = socket.inet_ntop(socket.AF_INET, data[8:12])
+            elif (level, kind) == (socket.IPPROTO_IPV6, IPV6_PKTINFO):
+                destination = socket.inet_ntop(socket.AF_INET6, data[:16])
+            elif (level, kind) == (socket.IPPROTO_IP, socket.IP_TOS):
+                tos = data[0]
+            elif (level, kind) == (socket.IPPROTO_IP, socket.IP_TTL):
+                ttl = struct.unpack("=i", data)[0]
+            elif (level, kind) == (socket.IPPROTO_IPV6, IPV6_TCLASS):
+                tos = struct.unpack("=i", data)[0]
+            elif (level, kind) == (socket.IPPROTO_IPV6, IPV6_HOPLIMIT):
+                ttl = struct.unpack("=i", data)[0]
+        return Datagram(payload, sender[0], sender[1], destination, self.port, tos >> 2, ttl)
+
+    def collect(self, count, seconds=3.0, settle=0.1):
+        """Up to `count` datagrams within `seconds`, then whatever else comes within `settle`."""
+        found, end = [], time.monotonic() + seconds
+        while len(found) < count and time.monotonic() < end:
+            datagram = self.receive(end - time.monotonic())
+            if datagram:
+                found.append(datagram)
+        while datagram := self.receive(settle):
+            found.append(datagram)
+        return found
+
+    def nothing(self, seconds=0.4):
+        return self.collect(1, seconds, 0.0) == []
+
+
+class UdpSender:
+    """A UDP socket in a namespace that sends numbered datagrams to one place."""
+
+    def __init__(self, namespace, destination, port, source=None, source_port=0, dscp=0, ttl=None, checksum=True):
+        self.target = (destination, port)
+        family = socket.AF_INET6 if is_ipv6(destination) else socket.AF_INET
+        with namespace.entered():
+            self.socket = socket.socket(family, socket.SOCK_DGRAM)
+        if source or source_port:
+            self.socket.bind((source or "", source_port))
+        if family == socket.AF_INET:
+            self.socket.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)
+            if ttl is not None:
+                self.socket.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+                self.socket.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ttl)
+            if not checksum:
+                self.socket.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)
+        else:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, IPV6_TCLASS, dscp << 2)
+            if ttl is not None:
+                self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, ttl)
+                self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, ttl)
+
+    @property
+    def source_port(self):
+        return self.socket.getsockname()[1]
+
+    def send(self, count=1, size=0):
+        """`count` datagrams, each its number, a space and dots up to `size` bytes. Returns the payloads."""
+        payloads = [f"{number} ".encode().ljust(size, b".") for number in range(count)]
+        for payload in payloads:
+            self.socket.sendto(payload, self.target)
+        return payloads
+
+
+def send_udp(namespace, destination, port, count=1, size=0, **options):
+    sender = UdpSender(namespace, destination, port, **options)
+    payloads = sender.send(count, size)
+    sender.socket.close()
+    return payloads
+
+
+class Capture:
+    """Every frame a device receives, as raw bytes (a layer-3 device: from the IP header on)."""
+
+    def __init__(self, namespace, device):
+        with namespace.entered():
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+            self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
+            self.socket.bind((device, ETH_P_ALL))
+
+    def frames(self, count, seconds=2.0, wanted=lambda frame: True, settle=0.05):
+        """Up to `count` frames that are `wanted`, within `seconds`, and what comes within `settle` after them."""
+        found, end = [], time.monotonic() + seconds
+        while time.monotonic() < end:
+            if len(found) >= count:
+                end = min(end, time.monotonic() + settle)
+                count = 1 << 30
+            self.socket.settimeout(max(end - time.monotonic(), 0.0001))
+            try:
+                frame, address = self.socket.recvfrom(65535)
+            except (TimeoutError, BlockingIOError):
+                break
+            if address[2] != PACKET_OUTGOING and wanted(frame):
+                found.append(frame)
+        return found
+
+
+class FrameSender:
+    def __init__(self, namespace, device):
+        with namespace.entered():
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+            self.socket.bind((device, 0))
+
+    def send(self, frame):
+        self.socket.send(frame)
+
+
+def mac_bytes(text):
+    return bytes.fromhex(text.replace(":", ""))
+
+
+def mac_text(data):
+    return ":".join(f"{byte:02x}" for byte in data)
+
+
+def checksum(data):
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def pseudo_header(source, destination, protocol, length):
+    if is_ipv6(source):
+        return (socket.inet_pton(socket.AF_INET6, source) + socket.inet_pton(socket.AF_INET6, destination) +
+                struct.pack(">IxxxB", length, protocol))
+    return socket.inet_aton(source) + socket.inet_aton(destination) + struct.pack(">xBH", protocol, length)
+
+
+def udp(source, destination, source_port, port, payload):
+    length = 8 + len(payload)
+    header = struct.pack(">HHH", source_port, port, length)
+    value = checksum(pseudo_header(source, destination, 17, length) + header + b"\0\0" + payload) or 0xFFFF
+    return header + struct.pack(">H", value) + payload
+
+
+def ipv4(source, destination, payload, protocol=17, ttl=64, tos=0, options=b"", identification=1, fragment=0):
+    words = 5 + len(options) // 4
+    header = struct.pack(">BBHHHBBH4s4s", 0x40 | words, tos, words * 4 + len(payload), identification, fragment, ttl,
+                         protocol, 0, socket.inet_aton(source), socket.inet_aton(destination)) + options
+    return header[:10] + struct.pack(">H", checksum(header)) + header[12:] + payload
+
+
+def ipv6(source, destination, payload, next_header=17, hop_limit=64, traffic_class=0):
+    return (struct.pack(">IHBB", 0x60000000 | traffic_class << 20, len(payload), next_header, hop_limit) +
+            socket.inet_pton(socket.AF_INET6, source) + socket.inet_pton(socket.AF_INET6, destination) + payload)
+
+
+def ethernet(destination, source, payload, ethertype=0x0800):
+    return mac_bytes(destination) + mac_bytes(source) + struct.pack(">H", ethertype) + payload
