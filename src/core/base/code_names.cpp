@@ -31,17 +31,24 @@ constexpr std::uint8_t k_sctp = 132;
 constexpr std::uint8_t k_udplite = 136;
 
 constexpr std::array k_protocol_names = {
-    CodeName{k_tcp, "tcp"},   CodeName{k_udp, "udp"},         CodeName{1, "icmp"},      CodeName{58, "icmp6"},
-    CodeName{2, "igmp"},      CodeName{47, "gre"},            CodeName{50, "esp"},      CodeName{51, "ah"},
-    CodeName{k_sctp, "sctp"}, CodeName{k_udplite, "udplite"}, CodeName{k_dccp, "dccp"}, CodeName{89, "ospf"},
-    CodeName{112, "vrrp"},    CodeName{103, "pim"},           CodeName{4, "ipip"},      CodeName{41, "ipv6"},
+    CodeName{k_tcp, "tcp"},   CodeName{k_udp, "udp"},
+    CodeName{1, "icmp"},      CodeName{58, "icmp6"},
+    CodeName{2, "igmp"},      CodeName{47, "gre"},
+    CodeName{50, "esp"},      CodeName{51, "ah"},
+    CodeName{k_sctp, "sctp"}, CodeName{k_udplite, "udplite"},
+    CodeName{k_dccp, "dccp"}, CodeName{89, "ospf"},
+    CodeName{112, "vrrp"},    CodeName{103, "pim"},
+    CodeName{4, "ipip"},      CodeName{41, "ipv6"},
     CodeName{115, "l2tp"},
 };
 
-char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char to_lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 bool is_same_word(std::string_view a, std::string_view b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return to_lower(x) == to_lower(y); });
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](char x, char y) { return to_lower(x) == to_lower(y); });
 }
 
 template <std::size_t N>
@@ -62,11 +69,19 @@ std::string name_of(const std::array<CodeName, N>& names, std::uint8_t code) {
 
 }  // namespace
 
-std::optional<std::uint8_t> parse_dscp_name(std::string_view text) { return code_of(k_dscp_names, text); }
-std::string dscp_to_string(std::uint8_t dscp) { return name_of(k_dscp_names, dscp); }
+std::optional<std::uint8_t> parse_dscp_name(std::string_view text) {
+    return code_of(k_dscp_names, text);
+}
+std::string dscp_to_string(std::uint8_t dscp) {
+    return name_of(k_dscp_names, dscp);
+}
 
-std::optional<std::uint8_t> parse_ip_protocol_name(std::string_view text) { return code_of(k_protocol_names, text); }
-std::string ip_protocol_to_string(std::uint8_t protocol) { return name_of(k_protocol_names, protocol); }
+std::optional<std::uint8_t> parse_ip_protocol_name(std::string_view text) {
+    return code_of(k_protocol_names, text);
+}
+std::string ip_protocol_to_string(std::uint8_t protocol) {
+    return name_of(k_protocol_names, protocol);
+}
 
 bool ip_protocol_has_ports(std::uint8_t protocol) {
     return protocol == k_tcp || protocol == k_udp || protocol == k_dccp || protocol == k_sctp || protocol == k_udplite;

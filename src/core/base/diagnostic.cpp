@@ -7,7 +7,9 @@
 
 namespace rudder {
 
-void Diagnostics::add(Diagnostic diagnostic) { all_.push_back(std::move(diagnostic)); }
+void Diagnostics::add(Diagnostic diagnostic) {
+    all_.push_back(std::move(diagnostic));
+}
 
 void Diagnostics::error(std::string code, Location where, std::string text, std::string help) {
     add({Severity::error, std::move(code), std::move(text), std::move(where), {}, std::move(help)});
@@ -24,9 +26,13 @@ void Diagnostics::sort() {
     });
 }
 
-bool Diagnostics::has_errors() const { return error_count() > 0; }
+bool Diagnostics::has_errors() const {
+    return error_count() > 0;
+}
 
-std::size_t Diagnostics::error_count() const { return all_.size() - warning_count(); }
+std::size_t Diagnostics::error_count() const {
+    return all_.size() - warning_count();
+}
 
 std::size_t Diagnostics::warning_count() const {
     return static_cast<std::size_t>(std::count_if(

@@ -11,7 +11,9 @@ namespace {
 // Longer words are not words of the language; this also bounds the work.
 constexpr std::size_t k_longest_word = 64;
 
-char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char to_lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 /// Insertions, deletions, replacements and swaps of neighbours that turn one word into the other (optimal string
 /// alignment). *Shape*: both at most k_longest_word bytes.
@@ -26,8 +28,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
         for (std::size_t j = 1; j <= b.size(); ++j) {
             const std::size_t change = to_lower(a[i - 1]) == to_lower(b[j - 1]) ? 0 : 1;
             row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + change});
-            const bool is_swap = i > 1 && j > 1 && to_lower(a[i - 1]) == to_lower(b[j - 2]) &&
-                                 to_lower(a[i - 2]) == to_lower(b[j - 1]);
+            const bool is_swap =
+                i > 1 && j > 1 && to_lower(a[i - 1]) == to_lower(b[j - 2]) && to_lower(a[i - 2]) == to_lower(b[j - 1]);
             if (is_swap) row[j] = std::min(row[j], before_last[j - 2] + 1);
         }
         before_last = last;

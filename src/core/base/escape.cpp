@@ -16,14 +16,14 @@ struct CodeRange {
 };
 
 constexpr std::array k_control_ranges = {
-    CodeRange{0x0000, 0x001f}, CodeRange{0x007f, 0x009f}, CodeRange{0x00ad, 0x00ad}, CodeRange{0x061c, 0x061c},
-    CodeRange{0x180e, 0x180e}, CodeRange{0x200b, 0x200f}, CodeRange{0x2028, 0x202e}, CodeRange{0x2060, 0x206f},
+    CodeRange{0x0000, 0x001f}, CodeRange{0x007f, 0x009f}, CodeRange{0x00ad, 0x00ad},   CodeRange{0x061c, 0x061c},
+    CodeRange{0x180e, 0x180e}, CodeRange{0x200b, 0x200f}, CodeRange{0x2028, 0x202e},   CodeRange{0x2060, 0x206f},
     CodeRange{0xfeff, 0xfeff}, CodeRange{0xfff9, 0xfffb}, CodeRange{0xe0000, 0xe007f},
 };
 
 constexpr std::array k_zero_width_ranges = {
-    CodeRange{0x0300, 0x036f}, CodeRange{0x0483, 0x0489}, CodeRange{0x0591, 0x05bd}, CodeRange{0x064b, 0x065f},
-    CodeRange{0x1ab0, 0x1aff}, CodeRange{0x1dc0, 0x1dff}, CodeRange{0x20d0, 0x20ff}, CodeRange{0xfe00, 0xfe0f},
+    CodeRange{0x0300, 0x036f}, CodeRange{0x0483, 0x0489},   CodeRange{0x0591, 0x05bd}, CodeRange{0x064b, 0x065f},
+    CodeRange{0x1ab0, 0x1aff}, CodeRange{0x1dc0, 0x1dff},   CodeRange{0x20d0, 0x20ff}, CodeRange{0xfe00, 0xfe0f},
     CodeRange{0xfe20, 0xfe2f}, CodeRange{0xe0100, 0xe01ef},
 };
 
@@ -40,7 +40,9 @@ bool is_in(const std::array<CodeRange, N>& ranges, char32_t code) {
                        [code](const CodeRange& range) { return code >= range.first && code <= range.last; });
 }
 
-std::uint8_t byte_at(std::string_view text, std::size_t index) { return static_cast<std::uint8_t>(text[index]); }
+std::uint8_t byte_at(std::string_view text, std::size_t index) {
+    return static_cast<std::uint8_t>(text[index]);
+}
 
 /// Length and payload bits of the lead byte; length 0: no lead byte.
 struct Lead {
@@ -84,7 +86,9 @@ Utf8Character decode_utf8(std::string_view text) {
     return {code, lead.bytes, true};
 }
 
-bool is_control(char32_t code) { return is_in(k_control_ranges, code); }
+bool is_control(char32_t code) {
+    return is_in(k_control_ranges, code);
+}
 
 std::size_t display_width(char32_t code) {
     if (is_in(k_zero_width_ranges, code)) return 0;

@@ -155,7 +155,9 @@ bool has_zeros(const IpAddress& address, std::size_t first, std::size_t end) {
 
 }  // namespace
 
-bool IpAddress::is_unspecified() const { return has_zeros(*this, 0, bits() / 8); }
+bool IpAddress::is_unspecified() const {
+    return has_zeros(*this, 0, bits() / 8);
+}
 
 bool IpAddress::is_multicast() const {
     return family == IpFamily::v4 ? (bytes[0] & 0xf0u) == 0xe0u : bytes[0] == 0xff;

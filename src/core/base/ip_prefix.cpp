@@ -27,7 +27,9 @@ bool IpPrefix::contains(const IpAddress& other) const {
     return address.family == other.family && without_host_bits(other, length) == address;
 }
 
-bool IpPrefix::contains(const IpPrefix& other) const { return other.length >= length && contains(other.address); }
+bool IpPrefix::contains(const IpPrefix& other) const {
+    return other.length >= length && contains(other.address);
+}
 
 PrefixParse parse_ip_prefix(std::string_view text) {
     const std::size_t slash = text.find('/');

@@ -19,7 +19,9 @@ bool MacAddress::is_zero() const {
     return std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte == 0; });
 }
 
-bool MacAddress::is_group() const { return (bytes[0] & 0x01u) != 0; }
+bool MacAddress::is_group() const {
+    return (bytes[0] & 0x01u) != 0;
+}
 
 std::optional<MacAddress> parse_mac_address(std::string_view text) {
     if (text.size() != k_mac_characters) return std::nullopt;

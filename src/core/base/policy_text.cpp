@@ -138,15 +138,21 @@ std::string replicate_to_string(const Rule& rule) {
 
 std::string to_string(RuleType type) {
     switch (type) {
-        case RuleType::pass: return "pass";
-        case RuleType::drop: return "drop";
-        case RuleType::steer: return "steer";
-        case RuleType::replicate: return "replicate";
+        case RuleType::pass:
+            return "pass";
+        case RuleType::drop:
+            return "drop";
+        case RuleType::steer:
+            return "steer";
+        case RuleType::replicate:
+            return "replicate";
     }
     return "unknown";
 }
 
-std::string to_string(Direction direction) { return direction == Direction::ingress ? "ingress" : "egress"; }
+std::string to_string(Direction direction) {
+    return direction == Direction::ingress ? "ingress" : "egress";
+}
 
 std::string to_string(const InterfaceSelector& selector) {
     std::vector<std::string> patterns;
@@ -171,10 +177,13 @@ std::string match_to_string(const Match& match) {
 
 std::string action_to_string(const Rule& rule) {
     switch (rule.type) {
-        case RuleType::steer: return steer_to_string(rule);
-        case RuleType::replicate: return replicate_to_string(rule);
+        case RuleType::steer:
+            return steer_to_string(rule);
+        case RuleType::replicate:
+            return replicate_to_string(rule);
         case RuleType::pass:
-        case RuleType::drop: break;
+        case RuleType::drop:
+            break;
     }
     return to_string(rule.type);
 }

@@ -15,7 +15,9 @@ constexpr std::string_view k_cyan = "\x1b[1;36m";
 constexpr std::string_view k_green = "\x1b[1;32m";
 constexpr std::string_view k_reset = "\x1b[0m";
 
-std::string_view severity_name(Severity severity) { return severity == Severity::error ? "error" : "warning"; }
+std::string_view severity_name(Severity severity) {
+    return severity == Severity::error ? "error" : "warning";
+}
 
 std::string location_to_string(const Location& where) {
     if (where.file.empty()) return {};

@@ -106,7 +106,8 @@ std::string_view line_of(std::string_view source, std::uint32_t line) {
 SourceLine show_line(std::string_view line, std::uint32_t column, std::uint32_t length) {
     const std::size_t mark_byte = std::min<std::size_t>(column == 0 ? 0 : column - 1, line.size());
     std::size_t skipped = mark_byte > k_decoded_bytes ? mark_byte - k_decoded_bytes : 0;
-    while (skipped > 0 && skipped < mark_byte && (static_cast<unsigned char>(line[skipped]) & 0xc0u) == 0x80u) ++skipped;
+    while (skipped > 0 && skipped < mark_byte && (static_cast<unsigned char>(line[skipped]) & 0xc0u) == 0x80u)
+        ++skipped;
     const std::string_view decoded = line.substr(skipped, 2 * k_decoded_bytes);
     const std::vector<Cell> cells = cells_of(decoded, skipped);
     const Span mark = marked_cells(cells, mark_byte, std::max<std::uint32_t>(length, 1));

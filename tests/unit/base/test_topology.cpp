@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/base/reason.hpp"
+#include "core/base/topology.hpp"
+#include "rudder_abi.h"
+
+#include <catch2/catch.hpp>
+
+#include <random>
+#include <set>
+#include <string>
+
+using namespace rudder;
+
+namespace {
+
+Link link_named(const char* name, std::vector<std::string> altnames = {}) {
+    Link link;
+    link.name = name;
+    link.altnames = std::move(altnames);
+    return link;
+}
+
+bool is_selected(const char* pattern, const char* name) {
+    return selects({false, {pattern}, {}}, link_named(name));
+}
+
+/// The textbook definition: the reference for patterns.
+bool reference_glob(const char* pattern, const char* text) {
+    if (*pattern == '\0') return *text == '\0';
+    if (*pattern == '*')
+        return reference_glob(pattern + 1, text) || (*text != '\0' && reference_glob(pattern, text + 1));
+    return *text != '\0' && (*pattern == '?' || *pattern == *text) && reference_glob(pattern + 1, text + 1);
+}
+
+}  // namespace
+
+TEST_CASE("patterns match as their definition says") {
+    std::mt19937 random(9);
+    for (int round = 0; round < 100000; ++round) {
+        std::string pattern;
+        std::string text;
+        for (std::size_t i = random() % 7; i > 0; --i) pattern += "ab*?"[random() % 4];
+        for (std::size_t i = random() % 9; i > 0; --i) text += "ab"[random() % 2];
+        if (is_selected(pattern.c_str(), text.c_str()) != reference_glob(pattern.c_str(), text.c_str())) {
+            FAIL(pattern << " on " << text);
+        }
+    }
+}
+
+TEST_CASE("a pattern of many stars is decided quickly") {
+    CHECK_FALSE(is_selected("*a*a*a*a*a*a*a*a*a*a*a*a*b", std::string(2000, 'a').c_str()));
+}
+
+TEST_CASE("character classes are not special") {
+    CHECK(is_selected("eth[0]", "eth[0]"));
+    CHECK_FALSE(is_selected("eth[0]", "eth0"));
+}
+
+TEST_CASE("any selects every link but loopback") {
+    Link loopback = link_named("lo");
+    loopback.is_loopback = true;
+    CHECK(selects({true, {}, {}}, link_named("eth0")));
+    CHECK_FALSE(selects({true, {}, {}}, loopback));
+    CHECK(selects({false, {"lo"}, {}}, loopback));
+    CHECK_FALSE(selects({true, {}, {"eth*"}}, link_named("eth0")));
+    CHECK_FALSE(selects({}, link_named("eth0")));
+}
+
+TEST_CASE("a link is selected and excluded by its altnames too") {
+    const Link link = link_named("eth0", {"enp1s0", "wan"});
+    CHECK(selects({false, {"enp*"}, {}}, link));
+    CHECK_FALSE(selects({false, {"eth0"}, {"wan"}}, link));
+}
+
+TEST_CASE("a link is found by name before altname") {
+    Topology topology;
+    topology.links[1] = link_named("eth0", {"wan"});
+    topology.links[2] = link_named("eth1", {"lan"});
+    topology.links[3] = link_named("wan");
+    CHECK(find_link(topology, "wan") == &topology.links[3]);
+    CHECK(find_link(topology, "lan") == &topology.links[2]);
+    CHECK(find_link(topology, "eth*") == nullptr);
+}
+
+TEST_CASE("every reason has its own name and a text") {
+    std::set<std::string_view> names;
+    for (std::uint32_t reason = 0; reason < RUDDER_REASON_COUNT; ++reason) {
+        names.insert(reason_name(reason));
+        CHECK_FALSE(reason_text(reason).empty());
+    }
+    CHECK(names.size() == RUDDER_REASON_COUNT);
+    CHECK(reason_name(RUDDER_REASON_NO_NEIGHBOUR) == "no-neighbour");
+    CHECK(reason_name(RUDDER_REASON_COUNT) == "unknown");
+    CHECK(reason_name(0xffffffff) == "unknown");
+}
