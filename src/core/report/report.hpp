@@ -28,6 +28,8 @@ struct Snapshot {
     Topology topology;
     std::map<std::uint32_t, NextHopEntry> next_hops;
     std::uint64_t generation = 0;
+    std::uint64_t taken_unix_us = 0;        ///< when the counters were read
+    std::uint64_t taken_monotonic_us = 0;   ///< the same moment on CLOCK_MONOTONIC, for rates
     std::uint64_t published_unix_us = 0;
     std::uint64_t started_unix_us = 0;
     std::string state;                      ///< "running", "degraded", "starting"

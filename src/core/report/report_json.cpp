@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/report/report_json.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace rudder {
+
+Json report_head(const Snapshot& snapshot) {
+    Json head;
+    head["generation"] = snapshot.generation;
+    head["state"] = snapshot.state;
+    head["unix_us"] = snapshot.taken_unix_us;
+    head["monotonic_us"] = snapshot.taken_monotonic_us;
+    return head;
+}
+
+std::string json_to_text(const Json& document) {
+    return document.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Json diagnostics_json(const Diagnostics& diagnostics) {
+    Json document = Json::parse(render_json(diagnostics), nullptr, false);
+    return document.is_discarded() ? Json::array() : document["diagnostics"];
+}
+
+std::string interface_name(const Topology& topology, std::uint32_t ifindex) {
+    const auto link = topology.links.find(ifindex);
+    return link == topology.links.end() ? std::string() : link->second.name;
+}
+
+}  // namespace rudder

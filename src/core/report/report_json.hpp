@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/report/report.hpp"
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <cstdint>
+#include <string>
+
+/// What the documents have in common.
+namespace rudder {
+
+/// Members keep the order in which they were added: the documents read from the general to the particular.
+using Json = nlohmann::ordered_json;
+
+/// The members every document begins with: generation, state, unix_us, monotonic_us.
+[[nodiscard]] Json report_head(const Snapshot& snapshot);
+/// Compact text; bytes that are not UTF-8 become U+FFFD.
+[[nodiscard]] std::string json_to_text(const Json& document);
+
+/// Findings in the shape of `render_json`: an array.
+[[nodiscard]] Json diagnostics_json(const Diagnostics& diagnostics);
+
+/// The link's name; empty when there is none with that index.
+[[nodiscard]] std::string interface_name(const Topology& topology, std::uint32_t ifindex);
+
+}  // namespace rudder

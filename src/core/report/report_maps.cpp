@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/report/blob_view.hpp"
+#include "core/report/next_hop_state.hpp"
+#include "core/report/report_json.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <cstring>
+#include <numeric>
+#include <string_view>
+
+namespace rudder {
+namespace {
+
+Json maps_json(const std::vector<MapStatus>& maps) {
+    Json out = Json::array();
+    for (const MapStatus& map : maps) {
+        out.push_back({{"name", map.name},
+                       {"id", map.id},
+                       {"type", map.type},
+                       {"key_bytes", map.key_bytes},
+                       {"value_bytes", map.value_bytes},
+                       {"max_entries", map.max_entries},
+                       {"memory_bytes", map.memory_bytes}});
+    }
+    return out;
+}
+
+std::uint16_t from_be(std::uint16_t value_be) {
+    std::array<std::uint8_t, 2> bytes{};
+    std::memcpy(bytes.data(), &value_be, sizeof value_be);
+    return static_cast<std::uint16_t>(bytes[0] << 8 | bytes[1]);
+}
+
+template <class Words>
+std::string address_text(const Words& words_be, IpFamily family) {
+    IpAddress address{family, {}};
+    std::memcpy(address.bytes.data(), words_be, address.bits() / 8);
+    return to_string(address);
+}
+
+std::string_view action_name(std::uint8_t action) {
+    switch (action) {
+        case RUDDER_ACTION_PASS:
+            return "pass";
+        case RUDDER_ACTION_DROP:
+            return "drop";
+        case RUDDER_ACTION_STEER:
+            return "steer";
+        case RUDDER_ACTION_REPLICATE:
+            return "replicate";
+        default:
+            return "unknown";
+    }
+}
+
+Json hook_json(const rudder_hook& hook, const Topology& topology) {
+    Json flags = Json::array();
+    if ((hook.flags & RUDDER_HOOK_LAYER3) != 0) flags.push_back("layer3");
+    return {{"ifindex", hook.ifindex},
+            {"interface", interface_name(topology, hook.ifindex)},
+            {"direction", hook.direction == RUDDER_INGRESS ? "ingress" : "egress"},
+            {"hook_class", hook.hook_class},
+            {"flags", std::move(flags)}};
+}
+
+Json ttl_json(const rudder_target& target) {
+    switch (target.ttl_mode) {
+        case RUDDER_TTL_DECREMENT:
+            return "decrement";
+        case RUDDER_TTL_KEEP:
+            return "keep";
+        default:
+            return target.ttl;
+    }
+}
+
+Json target_json(const rudder_target& target, IpFamily family) {
+    Json out;
+    out["next_hop"] = target.next_hop;
+    out["counter_slot"] = target.counter_slot;
+    out["is_deferred"] = (target.flags & RUDDER_TARGET_DEFERRED) != 0;
+    out["ttl"] = ttl_json(target);
+    if ((target.flags & RUDDER_REWRITE_DST_IP) != 0) out["dst_ip"] = address_text(target.dst_be, family);
+    if ((target.flags & RUDDER_REWRITE_SRC_IP) != 0) out["src_ip"] = address_text(target.src_be, family);
+    if ((target.flags & RUDDER_REWRITE_DST_PORT) != 0) out["dst_port"] = from_be(target.dst_port_be);
+    if ((target.flags & RUDDER_REWRITE_SRC_PORT) != 0) out["src_port"] = from_be(target.src_port_be);
+    if ((target.flags & RUDDER_REWRITE_DSCP) != 0) out["dscp"] = target.dscp;
+    return out;
+}
+
+/// The record does not say it: the family of its rewritten addresses, by the policy it was compiled from.
+IpFamily family_of(const Policy& policy, std::uint32_t rank, std::size_t index) {
+    if (rank >= policy.rules.size() || index >= policy.rules[rank].targets.size()) return IpFamily::v6;
+    const Rewrite& rewrite = policy.rules[rank].targets[index].rewrite;
+    if (rewrite.dst_ip) return rewrite.dst_ip->family;
+    return rewrite.src_ip ? rewrite.src_ip->family : IpFamily::v6;
+}
+
+Json rule_json(const BlobView& blob, const Policy& policy, std::uint32_t rank, const rudder_rule& rule) {
+    Json flags = Json::array();
+    if ((rule.flags & RUDDER_RULE_ORIGINAL_PASSES) != 0) flags.push_back("original-passes");
+    if ((rule.flags & RUDDER_RULE_FAILURE_DROPS) != 0) flags.push_back("failure-drops");
+    Json out{{"rank", rank}, {"action", action_name(rule.action)}, {"flags", std::move(flags)}};
+    out["counter_slot"] = rule.counter_slot;
+    out["first_target"] = rule.first_target;
+    Json& targets = out["targets"] = Json::array();
+    for (std::size_t i = 0; i < rule.target_count; ++i) {
+        const auto target = blob.target_of(rank, i);
+        if (!target) break;
+        targets.push_back(target_json(*target, family_of(policy, rank, i)));
+    }
+    return out;
+}
+
+Json trees_json(const rudder_tree (&trees)[RUDDER_MAX_TREES]) {
+    Json out = Json::array();
+    for (const rudder_tree& tree : trees) {
+        if (tree.root_offset != 0) out.push_back({{"root_offset", tree.root_offset}, {"best_rank", tree.best_rank}});
+    }
+    return out;
+}
+
+Json image_json(const Snapshot& snapshot) {
+    const BlobView blob(snapshot.image.blob);
+    const auto header = blob.header();
+    if (!header) return nullptr;
+    Json out;
+    out["abi_version"] = header->abi_version;
+    out["used_bytes"] = header->used_bytes;
+    out["rule_count"] = header->rule_count;
+    out["target_count"] = header->target_count;
+    out["hook_slots"] = std::uint64_t{header->hook_mask} + 1;
+    out["hook_set_words"] = header->hook_set_words;
+    out["extension_bytes"] = header->extension_bytes;
+    out["trees_ipv4"] = trees_json(header->tree_v4);
+    out["trees_ipv6"] = trees_json(header->tree_v6);
+    Json& hooks = out["hooks"] = Json::array();
+    for (const rudder_hook& hook : blob.hooks()) hooks.push_back(hook_json(hook, snapshot.topology));
+    Json& rules = out["rules"] = Json::array();
+    for (std::uint32_t rank = 0; rank < header->rule_count; ++rank) {
+        const auto rule = blob.rule(rank);
+        if (!rule) break;
+        rules.push_back(rule_json(blob, snapshot.policy, rank, *rule));
+    }
+    return out;
+}
+
+Json next_hops_json(const Snapshot& snapshot) {
+    Json out = Json::array();
+    for (const auto& [slot, entry] : snapshot.next_hops) {
+        Json hop{{"slot", slot}, {"ifindex", entry.ifindex}};
+        hop["interface"] = interface_name(snapshot.topology, entry.ifindex);
+        hop["state"] = next_hop_state(entry);
+        hop["flags"] = next_hop_flag_names(entry.flags);
+        hop["gateway"] = entry.gateway ? Json(to_string(*entry.gateway)) : Json(nullptr);
+        hop["dst_mac"] = to_string(entry.dst_mac);
+        hop["src_mac"] = to_string(entry.src_mac);
+        hop["mtu_bytes"] = entry.mtu;
+        out.push_back(std::move(hop));
+    }
+    return out;
+}
+
+Json counters_json(const Snapshot& snapshot) {
+    Json out = Json::array();
+    for (const auto& [key, slot] : snapshot.image.slots.counters) {
+        const CounterValue value = slot < snapshot.counters.size() ? snapshot.counters[slot] : CounterValue{};
+        out.push_back({{"slot", slot},
+                       {"rule", key.rule},
+                       {"target", key.target < 0 ? Json(nullptr) : Json(key.target)},
+                       {"packets", value.packets},
+                       {"bytes", value.bytes}});
+    }
+    return out;
+}
+
+}  // namespace
+
+std::string report_maps(const Snapshot& snapshot) {
+    Json document = report_head(snapshot);
+    document["memory_bytes"] =
+        std::accumulate(snapshot.maps.begin(), snapshot.maps.end(), std::uint64_t{0},
+                        [](std::uint64_t sum, const MapStatus& map) { return sum + map.memory_bytes; });
+    document["maps"] = maps_json(snapshot.maps);
+    document["image"] = image_json(snapshot);
+    document["next_hops"] = next_hops_json(snapshot);
+    document["counters"] = counters_json(snapshot);
+    return json_to_text(document);
+}
+
+}  // namespace rudder

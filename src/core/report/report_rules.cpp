@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/report/blob_view.hpp"
+#include "core/report/count_index.hpp"
+#include "core/report/next_hop_state.hpp"
+#include "core/report/report_json.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace rudder {
+namespace {
+
+constexpr std::uint8_t k_dscp_values = 64;
+
+template <class T>
+Json texts_json(const std::vector<T>& values) {
+    Json texts = Json::array();
+    for (const T& value : values) texts.push_back(to_string(value));
+    return texts;
+}
+
+Json dscp_json(std::uint64_t mask) {
+    Json values = Json::array();
+    if (mask == k_dscp_any) return values;
+    for (std::uint8_t dscp = 0; dscp < k_dscp_values; ++dscp) {
+        if ((mask >> dscp & 1u) != 0) values.push_back(dscp);
+    }
+    return values;
+}
+
+/// The whole match; an empty list means any.
+Json match_json(const Match& match) {
+    Json fields;
+    Json& families = fields["families"] = Json::array();
+    if (match.family_v4) families.push_back("ipv4");
+    if (match.family_v6) families.push_back("ipv6");
+    fields["src_ip"] = texts_json(match.src);
+    fields["dst_ip"] = texts_json(match.dst);
+    fields["ip_proto"] = match.ip_proto ? Json(ip_protocol_to_string(*match.ip_proto)) : Json(nullptr);
+    fields["src_port"] = texts_json(match.src_ports);
+    fields["dst_port"] = texts_json(match.dst_ports);
+    fields["dscp"] = dscp_json(match.dscp);
+    return fields;
+}
+
+template <class T>
+void add_if_set(Json& object, const char* name, const std::optional<T>& value) {
+    if constexpr (std::is_integral_v<T>) {
+        if (value) object[name] = *value;
+    } else {
+        if (value) object[name] = to_string(*value);
+    }
+}
+
+Json rewrite_json(const Rewrite& rewrite) {
+    Json fields = Json::object();
+    add_if_set(fields, "dst_ip", rewrite.dst_ip);
+    add_if_set(fields, "dst_port", rewrite.dst_port);
+    add_if_set(fields, "src_ip", rewrite.src_ip);
+    add_if_set(fields, "src_port", rewrite.src_port);
+    add_if_set(fields, "dscp", rewrite.dscp);
+    if (rewrite.ttl.mode == TtlAction::Mode::set) fields["ttl"] = rewrite.ttl.value;
+    if (rewrite.ttl.mode == TtlAction::Mode::keep) fields["ttl"] = "keep";
+    return fields;
+}
+
+/// Which neighbour the target's packets go to.
+std::string next_hop_kind(const Target& target) {
+    if (target.next_hop_mac) return "static";
+    if (target.next_hop) return "gateway";
+    return target.rewrite.dst_ip ? "destination" : "packet";
+}
+
+class RuleReporter {
+public:
+    explicit RuleReporter(const Snapshot& snapshot)
+        : snapshot_(snapshot), counts_(snapshot), blob_(snapshot.image.blob) {}
+
+    [[nodiscard]] Json rule_json(std::size_t rank) const {
+        const Rule& rule = snapshot_.policy.rules[rank];
+        Json out;
+        out["rank"] = rank;
+        out["priority"] = rule.priority;
+        out["name"] = rule.name;
+        out["type"] = to_string(rule.type);
+        out["interface"] = to_string(rule.match.interface);
+        out["direction"] = to_string(rule.match.direction);
+        out["match"] = match_to_string(rule.match);
+        out["match_fields"] = match_json(rule.match);
+        out["action"] = action_to_string(rule);
+        if (rule.type == RuleType::replicate) out["original"] = rule.original_passes ? "pass" : "consume";
+        if (rule.type == RuleType::steer) out["on_failure"] = rule.failure_drops ? "drop" : "pass";
+        add_state(out, rank);
+        counts_.add_counts(out, {rule.name, -1});
+        out["file"] = rule.where.file;
+        out["line"] = rule.where.line;
+        Json& targets = out["targets"] = Json::array();
+        for (std::size_t i = 0; i < rule.targets.size(); ++i) targets.push_back(target_json(rank, i));
+        return out;
+    }
+
+private:
+    void add_state(Json& out, std::size_t rank) const {
+        out["state"] = "deferred";
+        out["reason"] = "not compiled";
+        out["hooks"] = Json::array();
+        if (rank >= snapshot_.image.rules.size()) return;
+        const RuleState& state = snapshot_.image.rules[rank];
+        out["state"] = state.is_deferred ? "deferred" : "active";
+        out["reason"] = state.reason;
+        Json& hooks = out["hooks"] = Json::array();
+        for (const HookSpec& hook : state.hooks) {
+            hooks.push_back({{"interface", interface_name(snapshot_.topology, hook.ifindex)},
+                             {"ifindex", hook.ifindex},
+                             {"direction", to_string(hook.direction)}});
+        }
+    }
+
+    [[nodiscard]] Json target_json(std::size_t rank, std::size_t index) const {
+        const Rule& rule = snapshot_.policy.rules[rank];
+        const Target& target = rule.targets[index];
+        Json out;
+        out["index"] = index;
+        out["via"] = target.via;
+        out["rewrite"] = rewrite_json(target.rewrite);
+        out["next_hop_kind"] = next_hop_kind(target);
+        add_next_hop(out, target, blob_.target_of(static_cast<std::uint32_t>(rank), index));
+        counts_.add_counts(out, target_key(rule, index));
+        return out;
+    }
+
+    void add_next_hop(Json& out, const Target& target, const std::optional<rudder_target>& record) const {
+        out["next_hop"] = target.next_hop ? Json(to_string(*target.next_hop)) : Json(nullptr);
+        out["mac"] = target.next_hop_mac ? Json(to_string(*target.next_hop_mac)) : Json(nullptr);
+        out["state"] = "deferred";
+        out["reason"] = fmt::format("no interface {}", target.via);
+        if (!record || (record->flags & RUDDER_TARGET_DEFERRED) != 0) return;
+        const auto slot = snapshot_.next_hops.find(record->next_hop);
+        if (slot == snapshot_.next_hops.end()) {
+            out["reason"] = "its next hop is not resolved yet";
+            return;
+        }
+        const NextHopEntry& entry = slot->second;
+        if (entry.gateway) out["next_hop"] = to_string(*entry.gateway);
+        if ((entry.flags & RUDDER_NH_MAC_VALID) != 0) out["mac"] = to_string(entry.dst_mac);
+        out["state"] = next_hop_state(entry);
+        out["reason"] = "";
+        out["ifindex"] = entry.ifindex;
+        out["mtu_bytes"] = entry.mtu;
+    }
+
+    const Snapshot& snapshot_;
+    CountIndex counts_;
+    BlobView blob_;
+};
+
+}  // namespace
+
+std::string report_rules(const Snapshot& snapshot) {
+    const RuleReporter reporter(snapshot);
+    Json document = report_head(snapshot);
+    Json& rules = document["rules"] = Json::array();
+    for (std::size_t rank = 0; rank < snapshot.policy.rules.size(); ++rank) rules.push_back(reporter.rule_json(rank));
+    return json_to_text(document);
+}
+
+}  // namespace rudder

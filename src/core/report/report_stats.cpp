@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/base/reason.hpp"
+#include "core/report/count_index.hpp"
+#include "core/report/report_json.hpp"
+#include "rudder_abi.h"
+
+#include <nlohmann/json.hpp>
+
+namespace rudder {
+namespace {
+
+Json rule_json(const Rule& rule, std::size_t rank, const CountIndex& counts) {
+    Json out;
+    out["rank"] = rank;
+    out["priority"] = rule.priority;
+    out["name"] = rule.name;
+    out["type"] = to_string(rule.type);
+    counts.add_counts(out, {rule.name, -1});
+    Json& targets = out["targets"] = Json::array();
+    for (std::size_t i = 0; i < rule.targets.size(); ++i) {
+        Json target{{"index", i}, {"via", rule.targets[i].via}};
+        counts.add_counts(target, target_key(rule, i));
+        targets.push_back(std::move(target));
+    }
+    return out;
+}
+
+/// Every reason, with zeros: the list is closed, so a reader may rely on each member.
+Json reasons_json(const std::vector<std::uint64_t>& packets) {
+    Json reasons = Json::object();
+    for (std::uint32_t reason = RUDDER_REASON_NONE + 1; reason < RUDDER_REASON_COUNT; ++reason) {
+        reasons[std::string(reason_name(reason))] = reason < packets.size() ? packets[reason] : 0;
+    }
+    return reasons;
+}
+
+}  // namespace
+
+std::string report_stats(const Snapshot& snapshot) {
+    const CountIndex counts(snapshot);
+    Json document = report_head(snapshot);
+    CounterValue total;
+    Json rules = Json::array();
+    for (std::size_t rank = 0; rank < snapshot.policy.rules.size(); ++rank) {
+        const Rule& rule = snapshot.policy.rules[rank];
+        const CounterValue value = counts.value({rule.name, -1});
+        total.packets += value.packets;
+        total.bytes += value.bytes;
+        rules.push_back(rule_json(rule, rank, counts));
+    }
+    document["packets"] = total.packets;
+    document["bytes"] = total.bytes;
+    document["reasons"] = reasons_json(snapshot.reasons);
+    document["rules"] = std::move(rules);
+    return json_to_text(document);
+}
+
+}  // namespace rudder
