@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace rudder {
+
+/// Grows the bytes of an image. Gaps are zero, so that equal inputs give equal bytes.
+class BlobWriter {
+public:
+    [[nodiscard]] std::size_t size() const { return bytes_.size(); }
+
+    /// Zero bytes up to a multiple of `alignment`; returns the offset.
+    std::size_t align(std::size_t alignment) {
+        bytes_.resize((bytes_.size() + alignment - 1) / alignment * alignment);
+        return bytes_.size();
+    }
+
+    /// `count` zeroed objects of T; returns the offset of the first.
+    template <class T>
+    std::size_t reserve(std::size_t count) {
+        const std::size_t offset = bytes_.size();
+        bytes_.resize(offset + count * sizeof(T));
+        return offset;
+    }
+
+    template <class T>
+    std::size_t append(const T& object) {
+        const std::size_t offset = reserve<T>(1);
+        put(offset, object);
+        return offset;
+    }
+
+    template <class T>
+    void put(std::size_t offset, const T& object) {
+        static_assert(std::is_trivially_copyable_v<T>);
+        std::memcpy(bytes_.data() + offset, &object, sizeof(T));
+    }
+
+    [[nodiscard]] std::vector<std::uint8_t> take() { return std::move(bytes_); }
+
+private:
+    std::vector<std::uint8_t> bytes_;
+};
+
+}  // namespace rudder

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/compile/blob_writer.hpp"
+#include "core/compile/boxes.hpp"
+#include "core/compile/extensions.hpp"
+#include "core/compile/forest.hpp"
+#include "core/compile/hooks.hpp"
+#include "core/compile/image.hpp"
+#include "core/compile/limits.hpp"
+#include "core/compile/next_hops.hpp"
+#include "core/compile/slots.hpp"
+#include "core/compile/records.hpp"
+
+#include "rudder_abi.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace rudder {
+namespace {
+
+std::string number(std::size_t value) { return std::to_string(value); }
+
+bool needs_target(const Rule& rule) { return rule.type == RuleType::steer || rule.type == RuleType::replicate; }
+
+std::string selector_reason(const InterfaceSelector& selector) { return "no interface " + to_string(selector); }
+
+/// The first `via` that does not exist; empty if all do.
+std::string missing_via(const Rule& rule, const Topology& topology) {
+    for (const Target& target : rule.targets) {
+        if (find_link(topology, target.via) == nullptr) {
+            return target.via;
+        }
+    }
+    return {};
+}
+
+bool has_any_via(const Rule& rule, const Topology& topology) {
+    return std::any_of(rule.targets.begin(), rule.targets.end(),
+                       [&](const Target& target) { return find_link(topology, target.via) != nullptr; });
+}
+
+RuleState state_of(const Rule& rule, std::vector<HookSpec> hooks, const Topology& topology) {
+    RuleState state;
+    const std::string missing = missing_via(rule, topology);
+    if (hooks.empty()) {
+        state.reason = selector_reason(rule.match.interface);
+        state.is_deferred = true;
+    } else if (!missing.empty()) {
+        state.reason = "no interface " + missing;
+        state.is_deferred = needs_target(rule) && !has_any_via(rule, topology);
+    }
+    if (!state.is_deferred) {
+        state.hooks = std::move(hooks);
+    }
+    return state;
+}
+
+std::vector<RuleState> rule_states(const Policy& policy, const Topology& topology) {
+    std::vector<RuleState> states;
+    auto selections = select_hooks(policy, topology);
+    states.reserve(policy.rules.size());
+    for (std::size_t rank = 0; rank < policy.rules.size(); ++rank) {
+        states.push_back(state_of(policy.rules[rank], std::move(selections[rank]), topology));
+    }
+    return states;
+}
+
+/// Puts the image together. Each step may find a limit exceeded.
+class Compiler {
+public:
+    Compiler(const Policy& policy, const Topology& topology, const Slots& previous)
+        : policy_(policy), topology_(topology), counters_(previous.counters, previous.uncleared_counters),
+          next_hops_(previous.next_hops, {}) {
+        image_.slots.uncleared_counters = previous.uncleared_counters;
+    }
+
+    Result<Image> run() {
+        for (const auto step : {&Compiler::check_policy, &Compiler::place_hooks, &Compiler::write_rules,
+                                &Compiler::write_classifier, &Compiler::finish}) {
+            if (Status status = (this->*step)(); !status) {
+                return status.error();
+            }
+        }
+        return std::move(image_);
+    }
+
+private:
+    Status check_policy() {
+        if (policy_.rules.size() > RUDDER_MAX_RULES) {
+            return Error{number(policy_.rules.size()) + " rules: at most " + number(RUDDER_MAX_RULES) + " are possible"};
+        }
+        for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
+            std::size_t boxes = 0;
+            for (const Rule& rule : policy_.rules) {
+                boxes += box_count(rule, family);
+                if (boxes > k_max_boxes) {
+                    return Error{"rule " + rule.name + ": the pairs of source and destination prefix of all rules up to "
+                                 "this one are more than " + number(k_max_boxes)};
+                }
+            }
+        }
+        return {};
+    }
+
+    Status place_hooks() {
+        image_.rules = rule_states(policy_, topology_);
+        std::vector<std::vector<HookSpec>> selections;
+        for (const RuleState& state : image_.rules) {
+            selections.push_back(state.hooks);
+        }
+        hooks_.emplace(selections, topology_);
+        image_.hooks = hooks_->hooks();
+        if (image_.hooks.size() > k_max_hooks) {
+            return Error{number(image_.hooks.size()) + " devices and directions have rules: at most " +
+                         number(k_max_hooks) + " are possible"};
+        }
+        blob_.reserve<rudder_blob_header>(1);
+        write_hook_table(blob_, *hooks_, topology_, header_);
+        return {};
+    }
+
+    Status write_rules() {
+        header_.rule_count = static_cast<std::uint32_t>(policy_.rules.size());
+        header_.rule_offset = static_cast<std::uint32_t>(blob_.reserve<rudder_rule>(policy_.rules.size()));
+        header_.target_offset = static_cast<std::uint32_t>(blob_.size());
+        for (std::size_t rank = 0; rank < policy_.rules.size(); ++rank) {
+            const Rule& rule = policy_.rules[rank];
+            rudder_rule record = encode_rule(rule);
+            record.first_target = header_.target_count;
+            record.counter_slot = counters_.assign({rule.name, -1});
+            for (std::size_t i = 0; i < rule.targets.size(); ++i) {
+                write_target(rule, i);
+            }
+            blob_.put(header_.rule_offset + rank * sizeof(rudder_rule), record);
+        }
+        image_.slots.counters = counters_.take();
+        image_.slots.next_hops = next_hops_.take();
+        if (next_hops_.end() > k_max_next_hops) {
+            return Error{"more than " + number(k_max_next_hops) + " next hops in this and the running policy"};
+        }
+        return {};
+    }
+
+    void write_target(const Rule& rule, std::size_t index) {
+        const Target& target = rule.targets[index];
+        rudder_target record = encode_target(rule, target);
+        record.counter_slot = counters_.assign({rule.name, static_cast<std::int32_t>(index)});
+        const Link* link = find_link(topology_, target.via);
+        if (link != nullptr) {
+            record.next_hop = next_hops_.assign(next_hop_key(target, *link));
+        } else {
+            record.next_hop = RUDDER_NO_SLOT;
+            record.flags |= RUDDER_TARGET_DEFERRED;
+        }
+        blob_.append(record);
+        ++header_.target_count;
+    }
+
+    Status write_classifier() {
+        HookSets hook_sets;
+        Extensions extensions(hook_sets);
+        for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
+            const BoxSet set = boxes_of(family);
+            auto forest = build_forest(set);
+            if (!forest) {
+                return forest.error();
+            }
+            const auto trees = write_forest(blob_, set, *forest, extensions);
+            std::copy(trees.begin(), trees.end(), family == IpFamily::v4 ? header_.tree_v4 : header_.tree_v6);
+        }
+        if (hook_sets.count() > k_max_hook_sets || hook_sets.words() * 8 * hooks_->class_count() > k_max_hook_set_bytes) {
+            return Error{"the rules name too many different lists of interfaces: " + number(hook_sets.count())};
+        }
+        write_extensions(blob_, extensions, header_);
+        write_hook_sets(blob_, hook_sets, hooks_->class_count(), header_);
+        return {};
+    }
+
+    BoxSet boxes_of(IpFamily family) const {
+        BoxSet set;
+        set.family = family;
+        for (std::size_t rank = 0; rank < policy_.rules.size(); ++rank) {
+            if (!image_.rules[rank].is_deferred) {
+                add_boxes(set, policy_.rules[rank], static_cast<std::uint32_t>(rank), hooks_->hook_set(rank));
+            }
+        }
+        return set;
+    }
+
+    Status finish() {
+        header_.magic = RUDDER_ABI_MAGIC;
+        header_.abi_version = RUDDER_ABI_VERSION;
+        header_.used_bytes = static_cast<std::uint32_t>(blob_.align(8));
+        blob_.put(0, header_);
+        image_.blob = blob_.take();
+        const auto fits = [this](const Tier& tier) {
+            return image_.blob.size() <= tier.blob_bytes && counters_.end() <= tier.counter_slots;
+        };
+        const auto tier = std::find_if(tiers().begin(), tiers().end(), fits);
+        if (tier == tiers().end()) {
+            return Error{"the policy takes " + number(image_.blob.size()) + " bytes and " + number(counters_.end()) +
+                         " counters: at most " + number(tiers().back().blob_bytes) + " and " +
+                         number(tiers().back().counter_slots) + " are possible"};
+        }
+        image_.tier = static_cast<std::size_t>(tier - tiers().begin());
+        return {};
+    }
+
+    const Policy& policy_;
+    const Topology& topology_;
+    SlotAssignment<CounterKey> counters_;
+    SlotAssignment<NextHopKey> next_hops_;
+    std::optional<HookTable> hooks_;
+    rudder_blob_header header_{};
+    BlobWriter blob_;
+    Image image_;
+};
+
+}  // namespace
+
+Result<Image> compile(const Policy& policy, const Topology& topology, const Slots& previous) {
+    return Compiler(policy, topology, previous).run();
+}
+
+}  // namespace rudder

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/base/result.hpp"
+#include "core/compile/blob_writer.hpp"
+#include "core/compile/extensions.hpp"
+#include "core/compile/tree_builder.hpp"
+
+#include "rudder_abi.h"
+
+#include <array>
+
+namespace rudder {
+
+/// At most four trees over the boxes of one family, by long or short source and destination prefix: wide boxes in one
+/// dimension would otherwise be copied into every narrow cell of it.
+/// *Errors*: no forest within the memory that this many boxes may take.
+[[nodiscard]] Result<std::vector<Tree>> build_forest(const BoxSet& set);
+
+/// Appends nodes and leaves to the blob.
+[[nodiscard]] std::array<rudder_tree, RUDDER_MAX_TREES> write_forest(BlobWriter& blob, const BoxSet& set,
+                                                                     const std::vector<Tree>& forest,
+                                                                     Extensions& extensions);
+
+}  // namespace rudder

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/compile/records.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <optional>
+
+namespace rudder {
+namespace {
+
+std::uint8_t action_of(RuleType type) {
+    switch (type) {
+        case RuleType::drop: return RUDDER_ACTION_DROP;
+        case RuleType::steer: return RUDDER_ACTION_STEER;
+        case RuleType::replicate: return RUDDER_ACTION_REPLICATE;
+        case RuleType::pass: break;
+    }
+    return RUDDER_ACTION_PASS;
+}
+
+std::uint16_t network_order(std::uint16_t port) {
+    return std::endian::native == std::endian::little ? static_cast<std::uint16_t>(port << 8 | port >> 8) : port;
+}
+
+void set_addresses(const Rewrite& rewrite, rudder_target& record) {
+    if (rewrite.dst_ip) {
+        record.flags |= RUDDER_REWRITE_DST_IP;
+        std::memcpy(record.dst_be, rewrite.dst_ip->bytes.data(), sizeof(record.dst_be));
+    }
+    if (rewrite.src_ip) {
+        record.flags |= RUDDER_REWRITE_SRC_IP;
+        std::memcpy(record.src_be, rewrite.src_ip->bytes.data(), sizeof(record.src_be));
+    }
+}
+
+void set_ports_and_dscp(const Rewrite& rewrite, rudder_target& record) {
+    if (rewrite.dst_port) {
+        record.flags |= RUDDER_REWRITE_DST_PORT;
+        record.dst_port_be = network_order(*rewrite.dst_port);
+    }
+    if (rewrite.src_port) {
+        record.flags |= RUDDER_REWRITE_SRC_PORT;
+        record.src_port_be = network_order(*rewrite.src_port);
+    }
+    if (rewrite.dscp) {
+        record.flags |= RUDDER_REWRITE_DSCP;
+        record.dscp = *rewrite.dscp;
+    }
+}
+
+bool matches_multicast_only(const Match& match) {
+    const auto is_multicast = [](const IpPrefix& prefix) {
+        return prefix.address.is_multicast() && prefix.length >= (prefix.address.family == IpFamily::v4 ? 4 : 8);
+    };
+    return !match.dst.empty() && std::all_of(match.dst.begin(), match.dst.end(), is_multicast);
+}
+
+/// A multicast packet often has TTL 1; its unicast copy starts anew, it cannot match a multicast rule again.
+constexpr std::uint8_t k_unicast_copy_ttl = 64;
+
+void set_ttl(const Rule& rule, const Rewrite& rewrite, rudder_target& record) {
+    switch (rewrite.ttl.mode) {
+        case TtlAction::Mode::keep: record.ttl_mode = RUDDER_TTL_KEEP; return;
+        case TtlAction::Mode::set:
+            record.ttl_mode = RUDDER_TTL_SET;
+            record.ttl = rewrite.ttl.value;
+            return;
+        case TtlAction::Mode::decrement: break;
+    }
+    record.ttl_mode = RUDDER_TTL_DECREMENT;
+    const bool becomes_unicast = rewrite.dst_ip && !rewrite.dst_ip->is_multicast() && matches_multicast_only(rule.match);
+    if (rule.type == RuleType::replicate && becomes_unicast) {
+        record.ttl_mode = RUDDER_TTL_SET;
+        record.ttl = k_unicast_copy_ttl;
+    }
+}
+
+rudder_hook hook_record(const HookSpec& hook, const HookTable& hooks, const Topology& topology) {
+    rudder_hook record{};
+    record.ifindex = hook.ifindex;
+    record.direction = static_cast<std::uint16_t>(hook.direction);
+    record.hook_class = hooks.class_of(hook);
+    record.flags = topology.links.at(hook.ifindex).is_layer3 ? RUDDER_HOOK_LAYER3 : 0;
+    return record;
+}
+
+/// The table with `size` entries; empty if some hook would lie too far from its place.
+std::optional<std::vector<rudder_hook>> hash_hooks(const std::vector<rudder_hook>& records, std::size_t size) {
+    std::vector<rudder_hook> table(size);
+    for (const rudder_hook& record : records) {
+        const std::size_t home = rudder_hook_hash(record.ifindex, record.direction);
+        std::size_t probe = 0;
+        while (probe < RUDDER_HOOK_PROBES && table[(home + probe) & (size - 1)].ifindex != 0) {
+            ++probe;
+        }
+        if (probe == RUDDER_HOOK_PROBES) {
+            return std::nullopt;
+        }
+        table[(home + probe) & (size - 1)] = record;
+    }
+    return table;
+}
+
+}  // namespace
+
+rudder_rule encode_rule(const Rule& rule) {
+    rudder_rule record{};
+    record.action = action_of(rule.type);
+    record.flags = static_cast<std::uint8_t>((rule.original_passes ? RUDDER_RULE_ORIGINAL_PASSES : 0u) |
+                                             (rule.failure_drops ? RUDDER_RULE_FAILURE_DROPS : 0u));
+    record.target_count = static_cast<std::uint16_t>(rule.targets.size());
+    return record;
+}
+
+rudder_target encode_target(const Rule& rule, const Target& target) {
+    rudder_target record{};
+    set_addresses(target.rewrite, record);
+    set_ports_and_dscp(target.rewrite, record);
+    set_ttl(rule, target.rewrite, record);
+    return record;
+}
+
+void write_hook_table(BlobWriter& blob, const HookTable& hooks, const Topology& topology, rudder_blob_header& header) {
+    std::vector<rudder_hook> records;
+    for (const HookSpec& hook : hooks.hooks()) {
+        records.push_back(hook_record(hook, hooks, topology));
+    }
+    std::size_t size = std::bit_ceil(2 * records.size() + 1);
+    auto table = hash_hooks(records, size);
+    while (!table) {
+        size *= 2;
+        table = hash_hooks(records, size);
+    }
+    header.hook_offset = static_cast<std::uint32_t>(blob.align(16));
+    header.hook_mask = static_cast<std::uint32_t>(size - 1);
+    for (const rudder_hook& record : *table) {
+        blob.append(record);
+    }
+}
+
+void write_extensions(BlobWriter& blob, const Extensions& extensions, rudder_blob_header& header) {
+    header.extension_offset = static_cast<std::uint32_t>(blob.align(8));
+    header.extension_bytes = static_cast<std::uint32_t>(extensions.bytes().size());
+    for (const std::uint8_t byte : extensions.bytes()) {
+        blob.append(byte);
+    }
+}
+
+void write_hook_sets(BlobWriter& blob, const HookSets& sets, std::size_t class_count, rudder_blob_header& header) {
+    header.hook_set_offset = static_cast<std::uint32_t>(blob.align(8));
+    header.hook_set_words = static_cast<std::uint32_t>(sets.words());
+    for (const std::uint64_t word : sets.bitmap(class_count)) {
+        blob.append(word);
+    }
+}
+
+}  // namespace rudder

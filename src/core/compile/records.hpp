@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/base/policy.hpp"
+#include "core/compile/blob_writer.hpp"
+#include "core/compile/extensions.hpp"
+#include "core/compile/hooks.hpp"
+
+#include "rudder_abi.h"
+
+/// Policy values as records of rudder_abi.h.
+namespace rudder {
+
+/// The record without first target and counter slot.
+[[nodiscard]] rudder_rule encode_rule(const Rule& rule);
+
+/// The record without next hop and counter slot.
+[[nodiscard]] rudder_target encode_target(const Rule& rule, const Target& target);
+
+/// The hash table of hooks, grown until no search takes more than RUDDER_HOOK_PROBES steps.
+void write_hook_table(BlobWriter& blob, const HookTable& hooks, const Topology& topology, rudder_blob_header& header);
+
+void write_extensions(BlobWriter& blob, const Extensions& extensions, rudder_blob_header& header);
+void write_hook_sets(BlobWriter& blob, const HookSets& sets, std::size_t class_count, rudder_blob_header& header);
+
+}  // namespace rudder

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/compile/image.hpp"
+
+#include <algorithm>
+
+/// Hands out counter and next-hop slots (invariant I6).
+namespace rudder {
+
+/// Gives each key its previous slot, and new keys the lowest slot that neither the previous nor this generation uses.
+/// `held` are numbers not to be handed out although nobody owns them.
+template <class Key>
+class SlotAssignment {
+public:
+    SlotAssignment(const std::map<Key, std::uint32_t>& previous, const std::set<std::uint32_t>& held)
+        : previous_(previous) {
+        for (const auto& entry : previous) {
+            mark(entry.second);
+        }
+        for (const std::uint32_t slot : held) {
+            mark(slot);
+        }
+    }
+
+    std::uint32_t assign(const Key& key) {
+        const auto known = assigned_.find(key);
+        if (known != assigned_.end()) {
+            return known->second;
+        }
+        const auto before = previous_.find(key);
+        const std::uint32_t slot = before != previous_.end() ? before->second : take_lowest();
+        end_ = std::max(end_, slot + 1);
+        assigned_.emplace(key, slot);
+        return slot;
+    }
+
+    /// One above the highest slot that this generation uses.
+    [[nodiscard]] std::uint32_t end() const { return end_; }
+    [[nodiscard]] std::map<Key, std::uint32_t> take() { return std::move(assigned_); }
+
+private:
+    void mark(std::uint32_t slot) {
+        if (slot >= is_taken_.size()) {
+            is_taken_.resize(slot + 1, false);
+        }
+        is_taken_[slot] = true;
+    }
+
+    std::uint32_t take_lowest() {
+        while (next_ < is_taken_.size() && is_taken_[next_]) {
+            ++next_;
+        }
+        return next_++;
+    }
+
+    const std::map<Key, std::uint32_t>& previous_;
+    std::map<Key, std::uint32_t> assigned_;
+    std::vector<bool> is_taken_;
+    std::uint32_t next_ = 0;
+    std::uint32_t end_ = 0;
+};
+
+}  // namespace rudder

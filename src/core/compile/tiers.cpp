@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/compile/image.hpp"
+
+namespace rudder {
+
+const std::vector<Tier>& tiers() {
+    static const std::vector<Tier> all = {
+        {64u << 10, 1u << 10},
+        {512u << 10, 1u << 13},
+        {(4u << 20) - (64u << 10), 1u << 16},  // below 4 MiB with the map's own header
+        {16u << 20, 1u << 18},
+        {64u << 20, 1u << 20},  // 200,000 steer rules with a target each, twice: all renamed in one reload
+    };
+    return all;
+}
+
+}  // namespace rudder
