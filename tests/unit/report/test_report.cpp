@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/report/report.hpp"
+#include "rudder_abi.h"
+#include "snapshot_fixture.hpp"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include <random>
+
+using namespace rudder;
+using Json = nlohmann::json;
+
+namespace {
+
+constexpr std::string (*k_reports[])(const Snapshot&) = {report_rules, report_stats,     report_interfaces,
+                                                         report_maps,  report_internals, report_config};
+
+Json read(std::string (*report)(const Snapshot&), const Snapshot& snapshot) {
+    return Json::parse(report(snapshot));
+}
+
+}  // namespace
+
+TEST_CASE("every document begins with generation, state and time") {
+    for (const auto report : k_reports) {
+        const Json document = read(report, make_snapshot());
+        CHECK(document["generation"] == 7);
+        CHECK(document["state"] == "running");
+        CHECK(document["unix_us"] == 5'000'000);
+        CHECK(document["monotonic_us"] == 77);
+    }
+}
+
+TEST_CASE("a daemon that has nothing yet can be reported") {
+    for (const auto report : k_reports) CHECK(read(report, Snapshot{}).is_object());
+}
+
+TEST_CASE("a rule is reported with what it matches, does and counted") {
+    const Json rule = read(report_rules, make_snapshot())["rules"][0];
+    CHECK(rule["rank"] == 0);
+    CHECK(rule["priority"] == 10);
+    CHECK(rule["name"] == "ef");
+    CHECK(rule["type"] == "steer");
+    CHECK(rule["interface"] == "eth0");
+    CHECK(rule["direction"] == "ingress");
+    CHECK(rule["match"] == "dscp ef dst 10.0.0.0/8");
+    CHECK(rule["match_fields"] ==
+          Json::parse(R"({"families":["ipv4"],"src_ip":[],"dst_ip":["10.0.0.0/8"],"ip_proto":null,
+                                                  "src_port":[],"dst_port":[],"dscp":[46]})"));
+    CHECK(rule["action"] == "via eth1 next-hop 192.0.2.1 set dst 192.168.100.1 dport 5004");
+    CHECK(rule["on_failure"] == "pass");
+    CHECK(rule["state"] == "active");
+    CHECK(rule["hooks"] == Json::parse(R"([{"interface":"eth0","ifindex":2,"direction":"ingress"}])"));
+    CHECK(rule["packets"] == 100);
+    CHECK(rule["bytes"] == 10000);
+    CHECK(rule["failures"] == Json::parse(R"({"ttl-expired":2})"));
+    CHECK(rule["file"] == "/etc/rudder/conf.d/10-a.toml");
+    CHECK(rule["line"] == 10);
+}
+
+TEST_CASE("a target is reported with the next hop it resolved to") {
+    const Json target = read(report_rules, make_snapshot())["rules"][0]["targets"][0];
+    CHECK(target["via"] == "eth1");
+    CHECK(target["ifindex"] == 3);
+    CHECK(target["next_hop_kind"] == "gateway");
+    CHECK(target["next_hop"] == "192.0.2.1");
+    CHECK(target["mac"] == "02:00:00:00:00:99");
+    CHECK(target["state"] == "up");
+    CHECK(target["rewrite"] == Json::parse(R"({"dst_ip":"192.168.100.1","dst_port":5004})"));
+    CHECK(target["packets"] == 98);
+    CHECK(target["bytes"] == 9800);
+}
+
+TEST_CASE("a target that cannot be sent to says why") {
+    const Json targets = read(report_rules, make_snapshot())["rules"][1]["targets"];
+    CHECK(targets[0]["state"] == "no-neighbour");
+    CHECK(targets[0]["mac"].is_null());
+    CHECK(targets[0]["failures"] == Json::parse(R"({"no-neighbour":1})"));
+    CHECK(targets[1]["state"] == "deferred");
+    CHECK(targets[1]["reason"] == "no interface eth7");
+    CHECK(targets[1]["failures"] == Json::parse(R"({"no-device":5})"));
+}
+
+TEST_CASE("the state of a target follows its link, route and neighbour") {
+    const auto state_with = [](unsigned flags) {
+        Snapshot snapshot = make_snapshot();
+        snapshot.next_hops[0].flags = static_cast<std::uint16_t>(flags);
+        return read(report_rules, snapshot)["rules"][0]["targets"][0]["state"].get<std::string>();
+    };
+    CHECK(state_with(RUDDER_NH_MAC_VALID) == "link-down");
+    CHECK(state_with(RUDDER_NH_LINK_UP | RUDDER_NH_UNREACHABLE) == "no-route");
+    CHECK(state_with(RUDDER_NH_LINK_UP | RUDDER_NH_LAYER3) == "up");
+    CHECK(state_with(RUDDER_NH_LINK_UP | RUDDER_NH_BY_PACKET) == "by-packet");
+    CHECK(state_with(RUDDER_NH_LINK_UP | RUDDER_NH_GATEWAY4) == "no-neighbour");
+}
+
+TEST_CASE("a deferred rule says why it is not installed") {
+    const Json rule = read(report_rules, make_snapshot())["rules"][2];
+    CHECK(rule["state"] == "deferred");
+    CHECK(rule["reason"] == "no interface eth7");
+    CHECK(rule["hooks"].empty());
+}
+
+TEST_CASE("counters are reported per rule, per target and per reason") {
+    const Json document = read(report_stats, make_snapshot());
+    CHECK(document["packets"] == 105);
+    CHECK(document["bytes"] == 10500);
+    CHECK(document["rules"][1]["targets"][0]["packets"] == 4);
+    CHECK(document["rules"][0]["failures"] == Json::parse(R"({"ttl-expired":2})"));
+    CHECK(document["reasons"]["short"] == 11);
+    CHECK(document["reasons"]["malformed"] == 12);
+    CHECK(document["reasons"].size() == RUDDER_REASON_COUNT - 1);
+}
+
+TEST_CASE("every interface is reported with its hooks or why it has none") {
+    const Json interfaces = read(report_interfaces, make_snapshot())["interfaces"];
+    CHECK(interfaces.size() == 3);
+    CHECK(interfaces[0]["hooks"].empty());
+    CHECK(interfaces[0]["why_no_hook"] == "loopback is selected only by name");
+    CHECK(interfaces[0]["mac"].is_null());
+    CHECK(interfaces[1]["why_no_hook"] == "");
+    CHECK(interfaces[1]["hooks"] == Json::parse(R"([{"direction":"ingress","state":"attached","mechanism":"tcx",
+                                                     "program_id":41,"rules":2,"detail":""}])"));
+    CHECK(interfaces[2]["hooks"][0]["state"] == "missing");
+}
+
+TEST_CASE("a hook that nothing needs, or on a link that is gone, is shown") {
+    Snapshot snapshot = make_snapshot();
+    snapshot.hooks.push_back({{2, Direction::egress}, "tcx", 42, true, ""});
+    snapshot.hooks.push_back({{99, Direction::ingress}, "cls_bpf", 43, true, ""});
+    const Json document = read(report_interfaces, snapshot);
+    CHECK(document["interfaces"][1]["hooks"][1]["state"] == "leftover");
+    CHECK(document["stray_hooks"][0]["ifindex"] == 99);
+}
+
+TEST_CASE("the maps are reported with their sizes and the image decoded") {
+    const Json document = read(report_maps, make_snapshot());
+    CHECK(document["memory_bytes"] == 4096 + 65536);
+    CHECK(document["maps"][1]["name"] == "blob");
+    const Json image = document["image"];
+    CHECK(image["rule_count"] == 3);
+    CHECK(image["hooks"].size() == 2);
+    CHECK(image["hooks"][1] ==
+          Json::parse(R"({"ifindex":3,"interface":"eth1","direction":"ingress","hook_class":1,"flags":["layer3"]})"));
+    CHECK(image["rules"][0]["action"] == "steer");
+    CHECK(image["rules"][0]["flags"] == Json::parse(R"(["failure-drops"])"));
+    CHECK(image["rules"][0]["targets"][0]["dst_ip"] == "192.168.100.1");
+    CHECK(image["rules"][0]["targets"][0]["dst_port"] == 5004);
+    CHECK(image["rules"][1]["targets"][0]["ttl"] == 64);
+    CHECK(image["rules"][1]["targets"][1]["is_deferred"] == true);
+    CHECK(image["trees_ipv4"].size() == 1);
+    CHECK(document["next_hops"][0]["flags"] == Json::parse(R"(["link-up","mac-valid","gateway4"])"));
+    CHECK(document["next_hops"][0]["interface"] == "eth1");
+    CHECK(document["counters"].size() == 6);
+}
+
+TEST_CASE("a blob of garbage is reported without reading outside of it") {
+    std::mt19937 random(11);
+    for (int round = 0; round < 2000; ++round) {
+        Snapshot snapshot = make_snapshot();
+        std::vector<std::uint8_t>& blob = snapshot.image.blob;
+        for (int i = 0; i < 6; ++i) blob[8 + random() % (blob.size() - 8)] = static_cast<std::uint8_t>(random());
+        blob.resize(random() % (blob.size() + 1));
+        blob.shrink_to_fit();
+        CHECK(read(report_maps, snapshot).is_object());
+        CHECK(read(report_rules, snapshot).is_object());
+    }
+}
+
+TEST_CASE("internals name version, kernel, features and limits") {
+    const Json document = read(report_internals, make_snapshot());
+    CHECK(document["version"] == "0.1.0");
+    CHECK(document["kernel_release"] == "6.18.0");
+    CHECK(document["uptime_us"] == 4'000'000);
+    CHECK(document["loads_accepted"] == 3);
+    CHECK(document["image"]["rules"] == 3);
+    CHECK(document["image"]["rules_deferred"] == 1);
+    CHECK(document["image"]["targets"] == 3);
+    CHECK(document["limits"]["rules"] == RUDDER_MAX_RULES);
+    CHECK(document["features"][0]["chosen"] == "tcx");
+}
+
+TEST_CASE("the configuration is reported with its files and the last findings") {
+    Snapshot snapshot = make_snapshot();
+    snapshot.last_load_accepted = false;
+    snapshot.last_diagnostics.error("E0201", {"b.toml", 3, 1, 4}, "wrong", "right");
+    const Json document = read(report_config, snapshot);
+    CHECK(document["sha256"] == "c0ffee");
+    CHECK(document["directories"][0] == "/etc/rudder/conf.d");
+    CHECK(document["files"][0] ==
+          Json::parse(R"({"path":"/etc/rudder/conf.d/10-a.toml","sha256":"abcd","bytes":321})"));
+    CHECK(document["last_load"]["accepted"] == false);
+    CHECK(document["last_load"]["errors"] == 1);
+    CHECK(document["last_load"]["diagnostics"][0]["line"] == 3);
+}
+
+TEST_CASE("bytes that are not UTF-8 are replaced in every document") {
+    Snapshot snapshot = make_snapshot();
+    const std::string bad = "x\xff\x1b\"";
+    snapshot.policy.rules[0].name = bad;
+    snapshot.policy.rules[0].where.file = bad;
+    snapshot.policy.rules[0].targets[0].via = bad;
+    snapshot.topology.links[2].name = bad;
+    snapshot.topology.links[2].altnames = {bad};
+    snapshot.files[0].path = bad;
+    snapshot.directories = {bad};
+    snapshot.maps[0].name = bad;
+    snapshot.hooks[0].detail = bad;
+    snapshot.last_diagnostics.error("E1", {bad, 1, 1, 1}, bad, bad);
+    for (const auto report : k_reports) CHECK(read(report, snapshot).is_object());
+    CHECK(read(report_rules, snapshot)["rules"][0]["name"] == "x\xef\xbf\xbd\x1b\"");
+}
+
+TEST_CASE("equal snapshots give equal documents") {
+    for (const auto report : k_reports) CHECK(report(make_snapshot()) == report(make_snapshot()));
+}
