@@ -131,8 +131,8 @@ class Namespace:
         return sum(self.counter(n) for n in ("Udp.InErrors", "Udp.InCsumErrors", "Udp6InErrors", "Udp6InCsumErrors"))
 
 
-def veth(left, left_device, right, right_device):
-    run("ip", "link", "add", left_device, "netns", left.name, "type", "veth",
+def veth(left, left_device, right, right_device, *options):
+    run("ip", "link", "add", left_device, "netns", left.name, *options, "type", "veth",
         "peer", "name", right_device, "netns", right.name)
 
 
@@ -374,7 +374,7 @@ def main(description, *tests):
             failed += 1
             print(f"not ok {number} - {sentence}\n{traceback.format_exc()}", flush=True)
             show_logs()
-        _clear()
+        clear()
     if failed:
         sys.exit(1)
     sys.exit(77 if skipped == len(selected) else 0)
@@ -385,7 +385,7 @@ def show_logs():
         print(f"--- {log.parent.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-40:]), flush=True)
 
 
-def _clear():
+def clear():
     """Ends what the test started and takes its namespaces down, before the next one begins."""
     mine = os.getpid()
     for entry in pathlib.Path("/proc").iterdir():
