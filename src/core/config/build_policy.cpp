@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/config/build_policy.hpp"
+
+#include "core/config/codes.hpp"
+#include "core/config/read_rule.hpp"
+#include "core/config/reading.hpp"
+#include "core/config/sets.hpp"
+#include "core/config/shadow.hpp"
+#include "core/config/syntax.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+namespace rudder {
+namespace {
+
+class PolicyBuilder {
+public:
+    explicit PolicyBuilder(const Limits& limits) : limits_(limits) {}
+
+    PolicyResult build(const std::vector<SourceFile>& files) {
+        if (is_size_allowed(files)) {
+            parse_files(files);
+            read_sets();
+            read_rules();
+            finish();
+        }
+        result_.diagnostics.sort();
+        if (!result_.diagnostics.has_errors()) result_.policy.emplace(std::move(policy_));
+        return std::move(result_);
+    }
+
+private:
+    bool is_size_allowed(const std::vector<SourceFile>& files) {
+        if (files.size() > limits_.files) {
+            result_.diagnostics.error(
+                std::string(code::too_many_files), {files[limits_.files].path, 0, 0, 1},
+                fmt::format("the set has {} files; at most {} are allowed", files.size(), limits_.files));
+            return false;
+        }
+        std::size_t bytes = 0;
+        for (const SourceFile& file : files) {
+            bytes += file.bytes.size();
+            if (bytes <= limits_.set_bytes) continue;
+            result_.diagnostics.error(std::string(code::set_too_large), {file.path, 0, 0, 1},
+                                      fmt::format("with this file the set exceeds {} bytes", limits_.set_bytes));
+            return false;
+        }
+        return true;
+    }
+
+    void parse_files(const std::vector<SourceFile>& files) {
+        for (const SourceFile& file : files) {
+            if (is_full()) return sets_.mark_incomplete();
+            files_.push_back(parse_syntax(file, limits_, result_.diagnostics));
+            if (!files_.back().is_complete) sets_.mark_incomplete();
+            check_root(files_.back());
+        }
+    }
+
+    void check_root(const ConfigFile& file) {
+        const Reading reading{file.path, result_.diagnostics};
+        for (const ConfigEntry& entry : file.root) {
+            if (is_full()) return;
+            check_keys(reading, k_root, k_every_type, {{entry.key, entry.key_span, {}}}, entry.key_span);
+        }
+    }
+
+    /// Calls use(reading, table) for each `[[key]]` of all files.
+    template <class Use>
+    void for_each_table(std::string_view key, Use use) {
+        for (const ConfigFile& file : files_) {
+            const Reading reading{file.path, result_.diagnostics};
+            for (const ConfigEntry& entry : file.root) {
+                if (entry.key != key) continue;
+                const auto* items = entry.value.as_list();
+                if (items == nullptr) {
+                    report_not_a_list(reading, entry);
+                    continue;
+                }
+                for (const ConfigValue& item : *items) {
+                    if (is_full()) return;
+                    if (item.as_table() != nullptr)
+                        use(reading, item);
+                    else
+                        report_not_a_list(reading, entry);
+                }
+            }
+        }
+    }
+
+    void report_not_a_list(const Reading& reading, const ConfigEntry& entry) {
+        if (entry.key == "set") sets_.mark_incomplete();
+        reading.error(code::not_a_list_of_tables, entry.key_span,
+                      fmt::format("`{}` must be a list of tables", entry.key), fmt::format("write [[{}]]", entry.key));
+    }
+
+    void read_sets() {
+        for_each_table("set", [&](const Reading& reading, const ConfigValue& table) { sets_.read(reading, table); });
+    }
+
+    void read_rules() {
+        for_each_table("rule", [&](const Reading& reading, const ConfigValue& table) {
+            if (++rule_count_ > limits_.rules) return;
+            RuleReading read = read_rule(reading, limits_, table, sets_);
+            check_unique(reading, read);
+            list_entries_ += read.rule.match.src.size() + read.rule.match.dst.size() +
+                             read.rule.match.src_ports.size() + read.rule.match.dst_ports.size();
+            if (list_entries_ > limits_.list_entries) return;  // memory stays bounded; the set is refused
+            policy_.rules.push_back(std::move(read.rule));
+        });
+        const Location nowhere = files_.empty() ? Location{} : Location{files_.front().path, 0, 0, 1};
+        if (rule_count_ > limits_.rules)
+            result_.diagnostics.error(
+                std::string(code::too_many_rules), nowhere,
+                fmt::format("the set has {} rules; at most {} are allowed", rule_count_, limits_.rules));
+        if (list_entries_ > limits_.list_entries)
+            result_.diagnostics.error(std::string(code::too_many_entries), nowhere,
+                                      fmt::format("the lists of all rules together have {} prefixes and port ranges, "
+                                                  "sets expanded; at most {} are allowed",
+                                                  list_entries_, limits_.list_entries));
+    }
+
+    void check_unique(const Reading& reading, const RuleReading& read) {
+        if (read.has_name) {
+            const auto [first, is_new] = names_.emplace(read.rule.name, reading.at(read.name_span));
+            if (!is_new)
+                reading.error_with_note(
+                    code::duplicate_rule, read.name_span, fmt::format("the rule `{}` is defined twice", read.rule.name),
+                    {"first defined here", first->second}, "names are unique over all files; rename one of them");
+        }
+        if (read.has_priority) {
+            const auto [first, is_new] = priorities_.emplace(read.rule.priority, reading.at(read.priority_span));
+            if (!is_new)
+                reading.error_with_note(code::duplicate_priority, read.priority_span,
+                                        fmt::format("two rules have priority {}", read.rule.priority),
+                                        {"first used here", first->second},
+                                        "priorities are unique over all files: they are the order");
+        }
+    }
+
+    void finish() {
+        if (is_full()) {
+            result_.diagnostics.error(std::string(code::too_many_findings), {files_.front().path, 0, 0, 1},
+                                      fmt::format("reading stopped after {} findings", limits_.diagnostics));
+            return;
+        }
+        sets_.warn_unused(result_.diagnostics);
+        std::sort(policy_.rules.begin(), policy_.rules.end(),
+                  [](const Rule& a, const Rule& b) { return a.priority < b.priority; });
+        if (!result_.diagnostics.has_errors()) warn_shadowed(policy_.rules, result_.diagnostics);
+    }
+
+    bool is_full() const { return result_.diagnostics.all().size() >= limits_.diagnostics; }
+
+    const Limits& limits_;
+    PolicyResult result_;
+    Policy policy_;
+    std::vector<ConfigFile> files_;
+    NamedSets sets_;
+    std::unordered_map<std::string, Location> names_;
+    std::unordered_map<std::uint32_t, Location> priorities_;
+    std::size_t rule_count_ = 0;
+    std::size_t list_entries_ = 0;
+};
+
+}  // namespace
+
+PolicyResult build_policy(const std::vector<SourceFile>& files, const Limits& limits) {
+    return PolicyBuilder(limits).build(files);
+}
+
+}  // namespace rudder

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/config/prescan.hpp"
+
+#include "core/base/escape.hpp"
+#include "core/config/codes.hpp"
+
+#include <fmt/format.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace rudder {
+namespace {
+
+constexpr std::string_view k_utf8_mark = "\xef\xbb\xbf";
+
+bool is_utf16(std::string_view bytes) {
+    return bytes.starts_with("\xff\xfe") || bytes.starts_with("\xfe\xff");
+}
+
+/// First pass: is every byte one that a TOML file may contain?
+class ByteCheck {
+public:
+    ByteCheck(const SourceFile& file, const Limits& limits, Diagnostics& diagnostics)
+        : file_(file), bytes_(file.bytes), limits_(limits), diagnostics_(diagnostics) {}
+
+    bool run() {
+        if (is_utf16(bytes_)) {
+            diagnostics_.error(std::string(code::utf16), here(), "the file is UTF-16; it must be UTF-8",
+                               "convert it, for example with iconv -f UTF-16 -t UTF-8");
+            return false;
+        }
+        while (pos_ < bytes_.size())
+            if (!step()) return false;
+        return is_line_short();
+    }
+
+private:
+    bool step() {
+        const auto byte = static_cast<unsigned char>(bytes_[pos_]);
+        if (byte >= 0x20 && byte < 0x7f) return advance(1);
+        if (byte == '\n') return is_line_short() && next_line();
+        if (byte == '\t') return advance(1);
+        if (byte == '\r' && pos_ + 1 < bytes_.size() && bytes_[pos_ + 1] == '\n') return advance(1);
+        if (byte >= 0x80) return multi_byte();
+        return control(byte);
+    }
+
+    bool multi_byte() {
+        const Utf8Character character = decode_utf8(bytes_.substr(pos_));
+        if (character.is_valid) return advance(character.bytes);
+        diagnostics_.error(std::string(code::bad_utf8), here(),
+                           fmt::format("byte 0x{:02x} is not part of a UTF-8 character; the file must be UTF-8",
+                                       static_cast<unsigned char>(bytes_[pos_])));
+        return false;
+    }
+
+    bool control(unsigned char byte) {
+        if (byte == 0) {
+            diagnostics_.error(std::string(code::nul_byte), here(), "NUL byte; a configuration file is text",
+                               "the file may be UTF-16, or damaged by an interrupted write");
+            return false;
+        }
+        diagnostics_.error(std::string(code::control_byte), here(),
+                           byte == '\r'
+                               ? std::string("carriage return without line feed; lines end in LF or CR LF")
+                               : fmt::format("control character 0x{:02x}; only tab and line ends are allowed", byte),
+                           byte == '\r' ? "" : "in a string write it as an escape, such as \\u001b");
+        return false;
+    }
+
+    bool is_line_short() {
+        if (pos_ - line_start_ <= limits_.line_bytes) return true;
+        diagnostics_.error(
+            std::string(code::line_too_long), {file_.path, line_, 1, 1},
+            fmt::format("the line is {} bytes long; at most {} are allowed", pos_ - line_start_, limits_.line_bytes),
+            "a list may be written over several lines");
+        return false;
+    }
+
+    bool advance(std::size_t count) {
+        pos_ += count;
+        return true;
+    }
+
+    bool next_line() {
+        ++pos_;
+        ++line_;
+        line_start_ = pos_;
+        return true;
+    }
+
+    Location here() const { return {file_.path, line_, static_cast<std::uint32_t>(pos_ - line_start_ + 1), 1}; }
+
+    const SourceFile& file_;
+    std::string_view bytes_;
+    const Limits& limits_;
+    Diagnostics& diagnostics_;
+    std::size_t pos_ = 0;
+    std::size_t line_start_ = 0;
+    std::uint32_t line_ = 1;
+};
+
+/// Second pass: brackets, dots and chunk borders outside strings and comments. It agrees with TOML on where
+/// strings and comments end as long as the text is valid; behind the first mistake toml++ reads no further.
+class StructureScan {
+public:
+    StructureScan(const SourceFile& file, const Limits& limits, Diagnostics& diagnostics)
+        : file_(file), bytes_(file.bytes), limits_(limits), diagnostics_(diagnostics) {
+        if (bytes_.starts_with(k_utf8_mark)) pos_ = k_utf8_mark.size();
+        chunk_ = {pos_, 0, 1, static_cast<std::uint32_t>(pos_), true};
+    }
+
+    std::vector<Chunk> run() {
+        while (pos_ < bytes_.size())
+            if (!step()) return {};
+        close_chunk(pos_);
+        return std::move(chunks_);
+    }
+
+private:
+    bool step() {
+        const char byte = bytes_[pos_];
+        switch (byte) {
+            case '\n':
+                next_line();
+                return true;
+            case '#':
+                skip_comment();
+                break;
+            case '"':
+            case '\'':
+                skip_string(byte);
+                break;
+            case '[':
+                if (is_chunk_header()) start_chunk();
+                return open_bracket();
+            case '{':
+                return open_bracket();
+            case ']':
+            case '}':
+                close_bracket();
+                break;
+            case '.':
+                return count_segment();
+            case '=':
+            case ',':
+                dots_ = 0;
+                ++pos_;
+                break;
+            case ' ':
+            case '\t':
+            case '\r':
+                ++pos_;
+                return true;  // a line is still blank after these
+            default:
+                if (static_cast<unsigned char>(byte) >= 0x80) chunk_.is_ascii = false;
+                ++pos_;
+        }
+        is_line_blank_ = false;
+        return true;
+    }
+
+    void next_line() {
+        ++pos_;
+        ++line_;
+        line_start_ = pos_;
+        dots_ = 0;
+        is_line_blank_ = true;
+    }
+
+    void skip_comment() {
+        while (pos_ < bytes_.size() && bytes_[pos_] != '\n') note_byte();
+    }
+
+    void skip_string(char quote) {
+        const char triple[] = {quote, quote, quote};
+        if (bytes_.substr(pos_).starts_with(std::string_view(triple, 3))) return skip_multi_line_string(quote);
+        ++pos_;
+        while (pos_ < bytes_.size() && bytes_[pos_] != '\n') {
+            const char byte = bytes_[pos_];
+            note_byte();
+            if (byte == quote) return;
+            if (byte == '\\' && quote == '"') skip_escaped();
+        }
+    }
+
+    void skip_multi_line_string(char quote) {
+        pos_ += 3;
+        std::size_t run = 0;  // quotes in a row; a third one ends the string, two more may belong to its text
+        while (pos_ < bytes_.size()) {
+            const char byte = bytes_[pos_];
+            if (byte != quote && run >= 3) return;
+            run = byte == quote ? run + 1 : 0;
+            if (byte == '\n')
+                next_line();
+            else
+                note_byte();
+            if (run == 5) return;
+            if (byte == '\\' && quote == '"') skip_escaped();
+        }
+    }
+
+    /// The byte behind a backslash never ends a string; a line end there is left to the loop, which counts lines.
+    void skip_escaped() {
+        if (pos_ < bytes_.size() && bytes_[pos_] != '\n') note_byte();
+    }
+
+    void note_byte() {
+        if (static_cast<unsigned char>(bytes_[pos_]) >= 0x80) chunk_.is_ascii = false;
+        ++pos_;
+    }
+
+    bool open_bracket() {
+        ++pos_;
+        dots_ = 0;
+        is_line_blank_ = false;
+        if (++depth_ <= limits_.nesting) return true;
+        diagnostics_.error(std::string(code::nested_too_deep), at(pos_ - 1),
+                           fmt::format("nested {} deep; at most {} levels are allowed", depth_, limits_.nesting));
+        return false;
+    }
+
+    void close_bracket() {
+        ++pos_;
+        dots_ = 0;
+        if (depth_ > 0) --depth_;
+    }
+
+    bool count_segment() {
+        ++pos_;
+        is_line_blank_ = false;
+        if (++dots_ < limits_.key_segments) return true;
+        diagnostics_.error(std::string(code::key_too_long), at(pos_ - 1),
+                           fmt::format("a dotted key has more than {} segments", limits_.key_segments));
+        return false;
+    }
+
+    /// `[[name]]` as the first thing of a line. Inside an open bracket this cannot be a value (it is no literal), so a
+    /// bracket was forgotten above: starting anew there confines the damage to one chunk.
+    bool is_chunk_header() const {
+        if (!is_line_blank_ || !bytes_.substr(pos_).starts_with("[[")) return false;
+        const std::size_t end = bytes_.find_first_not_of("abcdefghijklmnopqrstuvwxyz_", pos_ + 2);
+        if (end == std::string_view::npos || end == pos_ + 2 || !bytes_.substr(end).starts_with("]]")) return false;
+        const std::string_view name = bytes_.substr(pos_ + 2, end - pos_ - 2);
+        return name != "true" && name != "false" && name != "inf" && name != "nan";
+    }
+
+    void start_chunk() {
+        if (line_start_ > chunk_.offset) {
+            close_chunk(line_start_);
+            chunk_ = {line_start_, 0, line_, 0, true};
+        }
+        depth_ = 0;
+    }
+
+    void close_chunk(std::size_t end) {
+        chunk_.length = end - chunk_.offset;
+        chunks_.push_back(chunk_);
+    }
+
+    Location at(std::size_t pos) const {
+        return {file_.path, line_, static_cast<std::uint32_t>(pos - line_start_ + 1), 1};
+    }
+
+    const SourceFile& file_;
+    std::string_view bytes_;
+    const Limits& limits_;
+    Diagnostics& diagnostics_;
+    std::vector<Chunk> chunks_;
+    Chunk chunk_;
+    std::size_t pos_ = 0;
+    std::size_t line_start_ = 0;
+    std::uint32_t line_ = 1;
+    std::size_t depth_ = 0;
+    std::size_t dots_ = 0;
+    bool is_line_blank_ = true;
+};
+
+}  // namespace
+
+std::vector<Chunk> prescan(const SourceFile& file, const Limits& limits, Diagnostics& diagnostics) {
+    if (file.bytes.size() > limits.file_bytes) {
+        diagnostics.error(
+            std::string(code::file_too_large), {file.path, 0, 0, 1},
+            fmt::format("the file is {} bytes long; at most {} are allowed", file.bytes.size(), limits.file_bytes));
+        return {};
+    }
+    if (!ByteCheck(file, limits, diagnostics).run()) return {};
+    return StructureScan(file, limits, diagnostics).run();
+}
+
+}  // namespace rudder

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/config/codes.hpp"
+#include "core/config/read_rule.hpp"
+#include "core/config/text.hpp"
+#include "core/config/values.hpp"
+
+#include <fmt/format.h>
+
+#include <string>
+
+namespace rudder {
+namespace {
+
+/// Reads the keys of one way out: `[rule.action]` of a steer rule or one `[[rule.action.targets]]`.
+struct WayOutReader {
+    const Reading& reading;
+    const ConfigTable& table;
+    TableBit table_bit;
+
+    /// Calls read(reading, spec, value) if the key is there and stores what it returns.
+    template <class Field, class Read>
+    void field(std::string_view key, Field& field, Read read) const {
+        const ConfigEntry* entry = find_entry(table, key);
+        if (entry == nullptr) return;
+        const KeySpec& spec = *find_key(table_bit, key);
+        if (!check_scalar(reading, spec, entry->value)) return;
+        auto value = read(reading, spec, entry->value);
+        if (value) field = std::move(*value);
+    }
+};
+
+std::optional<std::uint16_t> read_port(const Reading&, const KeySpec&, const ConfigValue& value) {
+    return static_cast<std::uint16_t>(*value.as_integer());
+}
+
+std::optional<IpAddress> refuse(const Reading& reading, std::string_view code, const ConfigValue& value,
+                                std::string text) {
+    reading.error(code, value.span, quoted(*value.as_string()) + " " + text);
+    return std::nullopt;
+}
+
+std::optional<IpAddress> read_next_hop(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
+    const auto address = read_address(reading, spec, value);
+    if (!address) return address;
+    if (address->is_multicast() || address->is_unspecified() || address->is_loopback() ||
+        address->is_limited_broadcast())
+        return refuse(reading, code::bad_next_hop, value,
+                      "cannot be a next hop; it must be the unicast address of a neighbour");
+    return address;
+}
+
+std::optional<IpAddress> read_destination(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
+    const auto address = read_address(reading, spec, value);
+    if (address && (address->is_unspecified() || address->is_loopback()))
+        return refuse(reading, code::unusable_address, value, "cannot be the destination of a packet on a link");
+    return address;
+}
+
+std::optional<IpAddress> read_source(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
+    const auto address = read_address(reading, spec, value);
+    if (!address) return address;
+    if (address->is_multicast() || address->is_unspecified() || address->is_loopback() ||
+        address->is_limited_broadcast())
+        return refuse(reading, code::unusable_address, value, "cannot be the source of a packet on a link");
+    return address;
+}
+
+Target read_way_out(const Reading& reading, const ConfigTable& table, TableBit table_bit) {
+    Target target;
+    const WayOutReader reader{reading, table, table_bit};
+    reader.field("via", target.via, read_device);
+    reader.field("next_hop", target.next_hop, read_next_hop);
+    reader.field("next_hop_mac", target.next_hop_mac, read_mac);
+    reader.field("dst_ip", target.rewrite.dst_ip, read_destination);
+    reader.field("src_ip", target.rewrite.src_ip, read_source);
+    reader.field("dst_port", target.rewrite.dst_port, read_port);
+    reader.field("src_port", target.rewrite.src_port, read_port);
+    reader.field("dscp", target.rewrite.dscp, read_dscp);
+    reader.field("ttl", target.rewrite.ttl, read_ttl);
+    return target;
+}
+
+/// True if the key holds its second word.
+bool is_second_word(const Reading& reading, const ConfigTable& table, std::string_view key) {
+    std::size_t word = 0;
+    WayOutReader{reading, table, k_action}.field(key, word, read_word);
+    return word == 1;
+}
+
+void read_targets(const Reading& reading, const Limits& limits, const ConfigEntry& entry, Rule& rule,
+                  RuleTables& tables) {
+    const auto* items = entry.value.as_list();
+    if (items == nullptr) {
+        reading.error(code::wrong_type, entry.value.span,
+                      fmt::format("`targets` must be a list of tables, found {}", type_phrase(entry.value)),
+                      "write [[rule.action.targets]]");
+        return;
+    }
+    if (items->empty()) {
+        reading.error(code::empty_list, entry.value.span, "`targets` is an empty list",
+                      "use type = \"drop\" to discard packets");
+        return;
+    }
+    if (items->size() > limits.targets) {
+        reading.error(code::too_many_targets, entry.key_span,
+                      fmt::format("the rule has {} targets; at most {} are allowed", items->size(), limits.targets));
+        return;
+    }
+    for (const ConfigValue& item : *items) {
+        const ConfigTable* table = item.as_table();
+        if (table == nullptr) {
+            reading.error(code::wrong_type, item.span,
+                          fmt::format("a target must be a table, found {}", type_phrase(item)));
+            continue;
+        }
+        check_keys(reading, k_target, k_replicate, *table, item.span);
+        rule.targets.push_back(read_way_out(reading, *table, k_target));
+        tables.ways_out.push_back(table);
+    }
+}
+
+}  // namespace
+
+void read_action(const Reading& reading, const Limits& limits, const ConfigTable& table, const Span& header, Rule& rule,
+                 RuleTables& tables) {
+    constexpr std::uint8_t k_bits[] = {k_pass, k_drop, k_steer, k_replicate};
+    check_keys(reading, k_action, k_bits[static_cast<std::size_t>(rule.type)], table, header);
+    if (rule.type == RuleType::steer) {
+        rule.targets.push_back(read_way_out(reading, table, k_action));
+        tables.ways_out.push_back(&table);
+        rule.failure_drops = is_second_word(reading, table, "on_failure");
+    }
+    if (rule.type == RuleType::replicate) {
+        rule.original_passes = is_second_word(reading, table, "original");
+        if (const ConfigEntry* targets = find_entry(table, "targets"))
+            read_targets(reading, limits, *targets, rule, tables);
+    }
+}
+
+}  // namespace rudder

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/config/codes.hpp"
+#include "core/config/normalise.hpp"
+#include "core/config/read_rule.hpp"
+#include "core/config/values.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+
+namespace rudder {
+namespace {
+
+struct MatchReader {
+    const Reading& reading;
+    const ConfigTable& table;
+    NamedSets& sets;
+
+    /// Calls use(spec, value) for the scalar or list items of a key, if it is there; false if anything is wrong.
+    template <class Use>
+    bool each(std::string_view key, Use use) const {
+        const ConfigEntry* entry = find_entry(table, key);
+        if (entry == nullptr) return true;
+        const KeySpec& spec = *find_key(k_match, key);
+        return for_each_scalar(reading, spec, entry->value, [&](const ConfigValue& value) { return use(spec, value); });
+    }
+
+    /// A list with a mistake stays empty: half of it would mislead the checks between fields.
+    template <class List, class Read>
+    void list(std::string_view key, List& entries, Read read) const {
+        const bool is_ok = each(key, [&](const KeySpec& spec, const ConfigValue& value) {
+            const std::string* text = value.as_string();
+            if (text != nullptr && text->starts_with('@')) return sets.append(reading, value.span, *text, entries);
+            const auto entry = read(reading, spec, value);
+            if (entry) entries.push_back(*entry);
+            return entry.has_value();
+        });
+        if (!is_ok) entries.clear();
+        normalise(entries);
+    }
+
+    void interface(InterfaceSelector& selector) const;
+    void dscp(std::uint64_t& mask) const;
+    void scalars(Match& match) const;
+};
+
+void sort_unique(std::vector<std::string>& names) {
+    std::sort(names.begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end());
+}
+
+void MatchReader::interface(InterfaceSelector& selector) const {
+    const bool is_ok = each("interface", [&](const KeySpec& spec, const ConfigValue& value) {
+        return read_interface(reading, spec, value, selector);
+    });
+    const ConfigEntry* entry = find_entry(table, "interface");
+    if (entry == nullptr || !is_ok) return;
+    sort_unique(selector.include);
+    sort_unique(selector.exclude);
+    if (!selector.any && selector.include.empty() && !selector.exclude.empty())
+        reading.error(code::only_exclusions, entry->value.span, "`interface` excludes interfaces, but selects none",
+                      "add \"any\" to the list");
+    if (selector.any && !selector.include.empty()) {
+        reading.warning(code::redundant_interface, entry->value.span,
+                        fmt::format("\"any\" already selects `{}`", selector.include.front()));
+        selector.include.clear();
+    }
+}
+
+void MatchReader::dscp(std::uint64_t& mask) const {
+    std::uint64_t values = 0;
+    each("dscp", [&](const KeySpec& spec, const ConfigValue& value) {
+        const auto dscp = read_dscp(reading, spec, value);
+        if (dscp) values |= std::uint64_t{1} << *dscp;
+        return dscp.has_value();
+    });
+    if (values != 0) mask = values;
+}
+
+void MatchReader::scalars(Match& match) const {
+    each("direction", [&](const KeySpec& spec, const ConfigValue& value) {
+        const auto word = read_word(reading, spec, value);
+        if (word) match.direction = *word == 0 ? Direction::ingress : Direction::egress;
+        return word.has_value();
+    });
+    each("ip_proto", [&](const KeySpec& spec, const ConfigValue& value) {
+        return read_protocol(reading, spec, value, match.ip_proto);
+    });
+}
+
+void check_ports(const Reading& reading, const ConfigTable& table, const Match& match) {
+    if (!match.ip_proto || ip_protocol_has_ports(*match.ip_proto)) return;
+    const ConfigEntry* protocol = find_entry(table, "ip_proto");
+    for (const std::string_view key : {"src_port", "dst_port"}) {
+        const ConfigEntry* entry = find_entry(table, key);
+        if (entry != nullptr)
+            reading.error_with_note(
+                code::no_ports, entry->key_span,
+                fmt::format("`{}` cannot match: protocol {} has no ports", key, ip_protocol_to_string(*match.ip_proto)),
+                {"the protocol is set here", reading.at(protocol->value.span)},
+                "tcp, udp, udplite, sctp and dccp have ports");
+    }
+}
+
+}  // namespace
+
+void read_match(const Reading& reading, const ConfigTable& table, const Span& header, NamedSets& sets, Match& match) {
+    check_keys(reading, k_match, k_every_type, table, header);
+    const MatchReader reader{reading, table, sets};
+    reader.interface(match.interface);
+    reader.scalars(match);
+    reader.list("src_ip", match.src, read_prefix);
+    reader.list("dst_ip", match.dst, read_prefix);
+    reader.list("src_port", match.src_ports, read_ports);
+    reader.list("dst_port", match.dst_ports, read_ports);
+    reader.dscp(match.dscp);
+    check_ports(reading, table, match);
+}
+
+}  // namespace rudder

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/base/policy.hpp"
+#include "core/config/limits.hpp"
+#include "core/config/reading.hpp"
+#include "core/config/sets.hpp"
+
+#include <optional>
+#include <vector>
+
+/// One `[[rule]]` table to one Rule. All functions report what is wrong and go on, so that one run finds everything.
+namespace rudder {
+
+/// What reading a rule found. Name and priority are there even if the rest is wrong, for the checks over all rules.
+struct RuleReading {
+    Rule rule;
+    bool has_name = false;
+    bool has_priority = false;
+    Span name_span;
+    Span priority_span;
+};
+
+/// The parts of a rule whose places the checks between them need. *Ownership*: borrows the tables.
+struct RuleTables {
+    const ConfigTable* match = nullptr;
+    std::vector<const ConfigTable*> ways_out;  ///< index = target
+};
+
+[[nodiscard]] RuleReading read_rule(const Reading& reading, const Limits& limits, const ConfigValue& value,
+                                    NamedSets& sets);
+
+/// Fills `match` from `[rule.match]`; lists are normalised, families not settled yet.
+void read_match(const Reading& reading, const ConfigTable& table, const Span& header, NamedSets& sets, Match& match);
+
+/// Fills targets and options from `[rule.action]`.
+void read_action(const Reading& reading, const Limits& limits, const ConfigTable& table, const Span& header, Rule& rule,
+                 RuleTables& tables);
+
+}  // namespace rudder

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+/// The policy language as one table: which keys there are, where, with which values. It drives the parser, the checking
+/// of keys, the suggestions for misspelt ones, and everything generated from the language (man page, editor schema).
+namespace rudder {
+
+/// A table of the language, as a bit: a key may belong to several.
+enum TableBit : std::uint8_t {
+    k_root = 1,     ///< top level of a file
+    k_rule = 2,     ///< [[rule]]
+    k_match = 4,    ///< [rule.match]
+    k_action = 8,   ///< [rule.action]
+    k_target = 16,  ///< [[rule.action.targets]]
+    k_set = 32,     ///< [[set]]
+};
+
+/// A rule type, as a bit: a key of an action may belong to several.
+enum TypeBit : std::uint8_t {
+    k_steer = 1,
+    k_replicate = 2,
+    k_drop = 4,
+    k_pass = 8,
+    k_mirror = 16,
+    k_capture = 32,
+    k_tap = 64,
+    k_every_type = 127,
+};
+
+/// What a value means; decides which TOML types it may have.
+enum class ValueKind : std::uint8_t {
+    name,               ///< string: letters, digits and . _ -
+    word,               ///< string: one of `words`
+    integer,            ///< integer from `minimum` to `maximum`
+    table,              ///< a table
+    table_list,         ///< a list of tables
+    interface_pattern,  ///< string: name or glob, "!" before an exclusion, "any"
+    device,             ///< string: name of one interface
+    prefix,             ///< string: IPv4 or IPv6 prefix; "@set" in a match
+    address,            ///< string: IPv4 or IPv6 address
+    mac,                ///< string
+    ports,              ///< integer, or string "lo-hi"; "@set" in a match
+    dscp,               ///< integer, or string: one of `words`
+    protocol,           ///< integer, or string: one of `words`
+    ttl,                ///< integer, or string "keep"
+    unsupported,        ///< a key whose turn has not come
+};
+
+/// One row. `code` is reported for a value that is not one of its kind.
+struct KeySpec {
+    std::uint8_t tables = 0;  ///< TableBit
+    std::string_view key;
+    ValueKind kind = ValueKind::unsupported;
+    std::string_view doc;               ///< one line, without a full stop
+    std::uint8_t types = k_every_type;  ///< TypeBit
+    bool is_required = false;
+    bool is_list_allowed = false;  ///< a list of such values is as good as one
+    std::int64_t minimum = 0;
+    std::int64_t maximum = 0;
+    std::span<const std::string_view> words{};
+    std::string_view default_text{};  ///< what holds without the key, empty: nothing
+    std::string_view unit{};
+    std::string_view code{};
+
+    [[nodiscard]] bool is_supported() const { return kind != ValueKind::unsupported; }
+};
+
+/// One word of the key `type`.
+struct TypeSpec {
+    std::string_view word;
+    TypeBit bit = k_pass;
+    bool is_supported = false;
+    std::string_view doc;
+};
+
+[[nodiscard]] std::span<const KeySpec> key_table();
+[[nodiscard]] std::span<const TypeSpec> type_table();
+
+/// The row of a key in a table, null if there is none.
+[[nodiscard]] const KeySpec* find_key(TableBit table, std::string_view key);
+
+/// The keys of a table, for suggestions; `types` selects those of some rule types.
+[[nodiscard]] std::vector<std::string_view> keys_of(TableBit table, std::uint8_t types = k_every_type);
+
+/// "[rule.match]" for messages.
+[[nodiscard]] std::string_view table_title(TableBit table);
+
+}  // namespace rudder

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/base/diagnostic.hpp"
+#include "core/base/net_types.hpp"
+#include "core/config/reading.hpp"
+#include "core/config/syntax.hpp"
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+/// The `[[set]]` tables of all files: known everywhere, whichever file defines them.
+namespace rudder {
+
+using PrefixList = std::vector<IpPrefix>;
+using PortList = std::vector<PortRange>;
+
+struct NamedSet {
+    Location where;
+    std::variant<std::monostate, PrefixList, PortList> content;  ///< normalised; none: it had errors
+    bool is_used = false;
+};
+
+class NamedSets {
+public:
+    /// Reads one `[[set]]` table.
+    void read(const Reading& reading, const ConfigValue& value);
+
+    /// A part of the configuration could not be read: a set that is not known may stand there.
+    void mark_incomplete() { is_complete_ = false; }
+
+    /// Appends the entries of the set `reference` ("@name") to the list and marks it used. False if it is unknown or
+    /// holds the other kind of entries (reported), or had errors of its own.
+    bool append(const Reading& reading, const Span& span, std::string_view reference, PrefixList& list);
+    bool append(const Reading& reading, const Span& span, std::string_view reference, PortList& list);
+
+    void warn_unused(Diagnostics& diagnostics) const;
+
+private:
+    NamedSet* find(const Reading& reading, const Span& span, std::string_view reference);
+    template <class List>
+    bool append_list(const Reading& reading, const Span& span, std::string_view reference, List& list);
+
+    std::map<std::string, NamedSet, std::less<>> sets_;
+    bool is_complete_ = true;
+};
+
+}  // namespace rudder

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/config/shadow.hpp"
+
+#include "core/config/codes.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <initializer_list>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+namespace rudder {
+namespace {
+
+constexpr std::size_t k_comparisons = 2'000'000;
+constexpr std::size_t k_keys_per_rule = 64;  // destinations under which one rule is filed
+
+bool covers(const std::vector<IpPrefix>& outer, const std::vector<IpPrefix>& inner) {
+    if (outer.empty()) return true;
+    if (inner.empty()) return false;
+    return std::all_of(inner.begin(), inner.end(), [&](const IpPrefix& prefix) {
+        return std::any_of(outer.begin(), outer.end(), [&](const IpPrefix& other) { return other.contains(prefix); });
+    });
+}
+
+bool covers(const std::vector<PortRange>& outer, const std::vector<PortRange>& inner) {
+    if (outer.empty()) return true;
+    if (inner.empty()) return false;
+    return std::all_of(inner.begin(), inner.end(), [&](const PortRange& range) {
+        return std::any_of(outer.begin(), outer.end(), [&](const PortRange& other) {
+            return other.first <= range.first && other.last >= range.last;
+        });
+    });
+}
+
+bool is_inside(const IpPrefix& prefix, std::initializer_list<const char*> ranges) {
+    return std::any_of(ranges.begin(), ranges.end(),
+                       [&](const char* range) { return parse_ip_prefix(range).prefix->contains(prefix); });
+}
+
+bool is_special(const IpPrefix& prefix) {
+    return is_inside(prefix, {"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/24", "255.255.255.255/32",
+                              "::/128", "::1/128", "fe80::/10", "ff01::/16", "ff02::/16"});
+}
+
+bool is_group(const IpPrefix& prefix) {
+    return is_inside(prefix, {"224.0.0.0/4", "ff00::/8"});
+}
+
+/// Packets with special-purpose addresses are matched only by rules that ask for such addresses.
+bool asks_special(const Rule& rule) {
+    return std::any_of(rule.match.src.begin(), rule.match.src.end(), is_special) ||
+           std::any_of(rule.match.dst.begin(), rule.match.dst.end(), is_special);
+}
+
+/// Packets to a group are matched by pass and drop, and by rules that ask for group destinations.
+bool asks_group(const Rule& rule) {
+    return rule.type == RuleType::pass || rule.type == RuleType::drop ||
+           std::any_of(rule.match.dst.begin(), rule.match.dst.end(), is_group);
+}
+
+bool asks_more(const Rule& earlier, const Rule& later) {
+    return (asks_special(later) && !asks_special(earlier)) || (asks_group(later) && !asks_group(earlier));
+}
+
+bool covers(const Match& outer, const Match& inner) {
+    if ((inner.family_v4 && !outer.family_v4) || (inner.family_v6 && !outer.family_v6)) return false;
+    if (outer.ip_proto && outer.ip_proto != inner.ip_proto) return false;
+    if ((inner.dscp & ~outer.dscp) != 0) return false;
+    return covers(outer.src_ports, inner.src_ports) && covers(outer.dst_ports, inner.dst_ports) &&
+           covers(outer.src, inner.src) && covers(outer.dst, inner.dst);
+}
+
+/// Rules filed by interfaces, direction and each of their destinations, so that only rules whose destination contains
+/// another's are compared.
+class ShadowSearch {
+public:
+    explicit ShadowSearch(const std::vector<Rule>& rules) : rules_(rules) {}
+
+    /// The earlier rule that takes all packets of rules[rank], if one is found. Files the rule for the later ones.
+    const Rule* visit(std::size_t rank) {
+        const Match& match = rules_[rank].match;
+        const std::uint32_t place = place_of(match);
+        const Rule* found = search(rank, place);
+        if (match.dst.empty()) {
+            file(rank, place, std::nullopt);
+        } else if (match.dst.size() <= k_keys_per_rule) {
+            for (const IpPrefix& prefix : match.dst) file(rank, place, prefix);
+        }
+        return found;
+    }
+
+    bool is_tired() const { return comparisons_ > k_comparisons; }
+
+private:
+    struct Key {
+        std::uint32_t place = 0;
+        std::optional<IpPrefix> dst;
+        bool operator==(const Key&) const = default;
+    };
+
+    struct KeyHash {
+        std::size_t operator()(const Key& key) const {
+            std::uint64_t hash = key.place;
+            if (key.dst) {
+                for (const std::uint8_t byte : key.dst->address.bytes) hash = (hash ^ byte) * 0x100000001b3U;
+                hash = (hash ^ key.dst->length) * 0x100000001b3U;
+            }
+            return static_cast<std::size_t>(hash ^ (hash >> 29));
+        }
+    };
+
+    std::uint32_t place_of(const Match& match) {
+        const auto next = static_cast<std::uint32_t>(places_.size());
+        return places_.emplace(std::pair(match.interface, match.direction), next).first->second;
+    }
+
+    void file(std::size_t rank, std::uint32_t place, const std::optional<IpPrefix>& dst) {
+        if (dst) lengths_[dst->address.family == IpFamily::v6][dst->length] = true;
+        filed_[{place, dst}].push_back(static_cast<std::uint32_t>(rank));
+    }
+
+    const Rule* search(std::size_t rank, std::uint32_t place) {
+        const Match& match = rules_[rank].match;
+        if (const Rule* found = search_key(rank, {place, std::nullopt})) return found;
+        if (match.dst.empty()) return nullptr;
+        const IpPrefix& first = match.dst.front();
+        const bool is_v6 = first.address.family == IpFamily::v6;
+        for (unsigned length = 0; length <= first.length; ++length) {
+            if (!lengths_[is_v6][length]) continue;
+            if (const Rule* found = search_key(rank, {place, shortened(first, length)})) return found;
+        }
+        return nullptr;
+    }
+
+    static IpPrefix shortened(IpPrefix prefix, unsigned length) {
+        for (unsigned bit = length; bit < prefix.length; ++bit)
+            prefix.address.bytes[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> (bit % 8)));
+        prefix.length = static_cast<std::uint8_t>(length);
+        return prefix;
+    }
+
+    const Rule* search_key(std::size_t rank, const Key& key) {
+        const auto found = filed_.find(key);
+        if (found == filed_.end()) return nullptr;
+        for (const std::uint32_t other : found->second) {
+            if (is_tired()) return nullptr;
+            ++comparisons_;
+            const Rule& earlier = rules_[other];
+            if (covers(earlier.match, rules_[rank].match) && !asks_more(earlier, rules_[rank])) return &earlier;
+        }
+        return nullptr;
+    }
+
+    const std::vector<Rule>& rules_;
+    std::map<std::pair<InterfaceSelector, Direction>, std::uint32_t> places_;
+    std::unordered_map<Key, std::vector<std::uint32_t>, KeyHash> filed_;
+    bool lengths_[2][129] = {};
+    std::size_t comparisons_ = 0;
+};
+
+}  // namespace
+
+void warn_shadowed(const std::vector<Rule>& rules, Diagnostics& diagnostics) {
+    ShadowSearch search(rules);
+    for (std::size_t rank = 0; rank < rules.size() && !search.is_tired(); ++rank) {
+        const Rule* earlier = search.visit(rank);
+        if (earlier == nullptr) continue;
+        diagnostics.add({Severity::warning,
+                         std::string(code::shadowed_rule),
+                         fmt::format("`{}` never matches: `{}`, which comes earlier, takes all of its packets",
+                                     rules[rank].name, earlier->name),
+                         rules[rank].where,
+                         {{"the earlier rule is here", earlier->where}},
+                         "give it a lower priority number, or remove it"});
+    }
+}
+
+}  // namespace rudder

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/base/diagnostic.hpp"
+#include "core/base/policy.hpp"
+
+#include <vector>
+
+namespace rudder {
+
+/// Warns of rules that can never match, because an earlier rule alone takes all of their packets. Only what is certain
+/// is said; rules that several earlier ones cover together are not found. *Shape*: `rules` sorted by priority. *Units*:
+/// work is bounded; a large set of much alike rules is not searched to the end.
+void warn_shadowed(const std::vector<Rule>& rules, Diagnostics& diagnostics);
+
+}  // namespace rudder

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/config/syntax.hpp"
+
+#include "core/config/codes.hpp"
+#include "core/config/prescan.hpp"
+#include "core/config/text.hpp"
+
+#define TOML_HEADER_ONLY 1  // the packaged library is built with exceptions
+#define TOML_ENABLE_FORMATTERS 0
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <utility>
+
+namespace rudder {
+namespace {
+
+/// Files up to this size are parsed again as one document when their tables are spread over several chunks.
+constexpr std::size_t k_whole_parse_bytes = std::size_t{1} << 20;
+
+/// Turns positions of toml++ (line of the chunk, column in code points) into spans of the file (column in bytes).
+class PositionMap {
+public:
+    PositionMap(const SourceFile& file, const Chunk& chunk)
+        : text_(std::string_view(file.bytes).substr(chunk.offset, chunk.length)), chunk_(chunk) {}
+
+    [[nodiscard]] std::string_view text() const { return text_; }
+
+    Span span(const toml::source_region& region) {
+        Span span = begin(region.begin);
+        if (region.begin.line == region.end.line && region.end.column > region.begin.column)
+            span.length = begin(region.end).column - span.column;
+        else if (region.end.line > region.begin.line)
+            span.length = std::max(1U, line_end(region.begin.line) - (span.column - 1));
+        return span;
+    }
+
+    /// The line (without its end) at a chunk-relative number, as bytes.
+    std::string_view line_text(std::uint32_t line) {
+        const std::size_t start = line_start(line);
+        const std::size_t end = text_.find('\n', start);
+        std::string_view result = text_.substr(start, end == std::string_view::npos ? end : end - start);
+        if (result.ends_with('\r')) result.remove_suffix(1);
+        return result;
+    }
+
+private:
+    Span begin(const toml::source_position& position) {
+        const std::uint32_t shift = position.line == 1 ? chunk_.column_shift : 0;
+        const std::uint32_t column = chunk_.is_ascii ? position.column : byte_column(position);
+        return {position.line + chunk_.first_line - 1, column + shift, 1};
+    }
+
+    std::uint32_t byte_column(const toml::source_position& position) {
+        const std::string_view line = text_.substr(line_start(position.line));
+        std::uint32_t code_points = 1;
+        std::size_t byte = 0;
+        while (byte < line.size() && code_points < position.column) {
+            ++byte;
+            while (byte < line.size() && (static_cast<unsigned char>(line[byte]) & 0xc0U) == 0x80U) ++byte;
+            ++code_points;
+        }
+        return static_cast<std::uint32_t>(byte + 1) + (position.column - code_points);
+    }
+
+    std::uint32_t line_end(std::uint32_t line) {
+        const std::uint32_t shift = line == 1 ? chunk_.column_shift : 0;
+        return static_cast<std::uint32_t>(line_text(line).size()) + shift;
+    }
+
+    std::size_t line_start(std::uint32_t line) {
+        if (starts_.empty()) {
+            starts_.push_back(0);
+            for (std::size_t pos = text_.find('\n'); pos != std::string_view::npos; pos = text_.find('\n', pos + 1))
+                starts_.push_back(pos + 1);
+        }
+        return line - 1 < starts_.size() ? starts_[line - 1] : text_.size();
+    }
+
+    std::string_view text_;
+    const Chunk& chunk_;
+    std::vector<std::size_t> starts_;
+};
+
+ConfigTable convert_table(const toml::table& table, PositionMap& positions);
+
+ConfigValue convert(const toml::node& node, PositionMap& positions) {
+    ConfigValue value;
+    value.span = positions.span(node.source());
+    if (const auto* text = node.as_string())
+        value.data = text->get();
+    else if (const auto* integer = node.as_integer())
+        value.data = integer->get();
+    else if (const auto* number = node.as_floating_point())
+        value.data = number->get();
+    else if (const auto* boolean = node.as_boolean())
+        value.data = boolean->get();
+    else if (const auto* table = node.as_table())
+        value.data = convert_table(*table, positions);
+    else if (const auto* array = node.as_array()) {
+        auto& items = value.data.emplace<std::vector<ConfigValue>>();
+        items.reserve(array->size());
+        for (const toml::node& item : *array) items.push_back(convert(item, positions));
+    } else
+        value.data = ConfigDateTime{};
+    return value;
+}
+
+ConfigTable convert_table(const toml::table& table, PositionMap& positions) {
+    ConfigTable entries;
+    entries.reserve(table.size());
+    for (const auto& [key, node] : table)
+        entries.push_back({std::string(key.str()), positions.span(key.source()), convert(node, positions)});
+    return entries;
+}
+
+/// toml++ points behind the `=` of a key that is there twice; this is the place of the key itself.
+Span place_of_repeated_key(std::string_view description, const toml::source_position& position, PositionMap& positions,
+                           Span fallback) {
+    const std::size_t open = description.find('\'');
+    const std::size_t close = description.rfind('\'');
+    if (open == std::string_view::npos || close <= open + 1) return fallback;
+    const std::string_view key = description.substr(open + 1, close - open - 1);
+    const std::string_view line = positions.line_text(position.line);
+    if (line.substr(0, 1) == "[") fallback.length = static_cast<std::uint32_t>(line.size());
+    const std::size_t found = line.substr(0, fallback.column - 1).rfind(key);
+    if (found == std::string_view::npos) return fallback;
+    return {fallback.line, static_cast<std::uint32_t>(found + 1), static_cast<std::uint32_t>(key.size())};
+}
+
+void report_syntax_error(const SourceFile& file, const toml::parse_error& error, PositionMap& positions,
+                         Diagnostics& diagnostics) {
+    constexpr std::string_view k_prefix = "Error while parsing ";
+    std::string_view description = error.description();
+    if (description.starts_with(k_prefix)) description.remove_prefix(k_prefix.size());
+    Span span = positions.span(error.source());
+    std::string_view which = code::syntax;
+    std::string help;
+    if (description.find("cannot redefine") != std::string_view::npos) {
+        which = code::defined_twice;
+        span = place_of_repeated_key(description, error.source().begin, positions, span);
+        help = "keep one of the two definitions";
+    } else if (description.find("not representable in 64 bits") != std::string_view::npos) {
+        which = code::number_too_large;
+    } else if (description.find("could not determine value type") != std::string_view::npos) {
+        help = "a text is written in quotes, a list in [ ]";
+    }
+    diagnostics.error(std::string(which), {file.path, span.line, span.column, span.length},
+                      "TOML: " + printable(description), std::move(help));
+}
+
+/// One chunk (or the whole file) into `root`; false after a syntax error.
+bool parse_chunk(const SourceFile& file, const Chunk& chunk, ConfigTable& root, Diagnostics& diagnostics) {
+    PositionMap positions(file, chunk);
+    const toml::parse_result result = toml::parse(positions.text());
+    if (!result) {
+        report_syntax_error(file, result.error(), positions, diagnostics);
+        return false;
+    }
+    ConfigTable entries = convert_table(result.table(), positions);
+    std::move(entries.begin(), entries.end(), std::back_inserter(root));
+    return true;
+}
+
+bool is_list_of_tables(const ConfigValue& value) {
+    const auto* items = value.as_list();
+    return items != nullptr && !items->empty() &&
+           std::all_of(items->begin(), items->end(),
+                       [](const ConfigValue& item) { return item.as_table() != nullptr; });
+}
+
+/// True if the chunks mean the same together as apart: each top-level key is there once, or only as `[[key]]`.
+bool are_chunks_independent(const ConfigTable& root) {
+    std::map<std::string_view, bool> is_list;
+    for (const ConfigEntry& entry : root) {
+        const bool is_this_list = is_list_of_tables(entry.value);
+        const auto [earlier, is_new] = is_list.emplace(entry.key, is_this_list);
+        if (!is_new && (!is_this_list || !earlier->second)) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+const ConfigEntry* find_entry(const ConfigTable& table, std::string_view key) {
+    const auto found =
+        std::find_if(table.begin(), table.end(), [&](const ConfigEntry& entry) { return entry.key == key; });
+    return found == table.end() ? nullptr : &*found;
+}
+
+std::string_view type_phrase(const ConfigValue& value) {
+    constexpr std::string_view k_phrases[] = {
+        "a string", "an integer", "a floating-point number", "a boolean", "a date or time", "a list", "a table"};
+    return k_phrases[value.data.index()];
+}
+
+ConfigFile parse_syntax(const SourceFile& file, const Limits& limits, Diagnostics& diagnostics) {
+    ConfigFile result{file.path, {}, true};
+    const std::vector<Chunk> chunks = prescan(file, limits, diagnostics);
+    result.is_complete = !chunks.empty();
+    for (const Chunk& chunk : chunks) {
+        if (diagnostics.all().size() >= limits.diagnostics) return result;
+        if (!parse_chunk(file, chunk, result.root, diagnostics)) result.is_complete = false;
+    }
+    if (result.is_complete && file.bytes.size() <= k_whole_parse_bytes && !are_chunks_independent(result.root)) {
+        Chunk whole{chunks.front().offset, file.bytes.size() - chunks.front().offset, 1, chunks.front().column_shift,
+                    false};
+        result.root.clear();
+        result.is_complete = parse_chunk(file, whole, result.root, diagnostics);
+    }
+    return result;
+}
+
+}  // namespace rudder

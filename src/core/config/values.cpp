@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/config/values.hpp"
+
+#include "core/config/codes.hpp"
+#include "core/config/text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+namespace rudder {
+namespace {
+
+constexpr std::size_t k_altname_bytes = 127;  // ALTIFNAMSIZ - 1
+
+bool is_name_byte(char byte) {
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
+           byte == '.' || byte == '_' || byte == '-';
+}
+
+/// Why a text cannot name an interface; empty if it can. Source: dev_valid_name() of the kernel, with the length of
+/// altnames.
+std::string_view device_name_flaw(std::string_view text) {
+    if (text.empty()) return "is empty";
+    if (text.size() > k_altname_bytes) return "is longer than 127 bytes";
+    if (text == "." || text == "..") return "is no interface name";
+    const auto is_bad = [](char byte) {
+        return static_cast<unsigned char>(byte) <= 0x20 || byte == 0x7f || byte == '/';
+    };
+    if (std::any_of(text.begin(), text.end(), is_bad)) return "holds a blank, a control character or a slash";
+    return {};
+}
+
+bool has_any_of(std::string_view text, std::string_view bytes) {
+    return text.find_first_of(bytes) != std::string_view::npos;
+}
+
+std::string prefix_help(std::string_view text) {
+    if (text.starts_with('@')) return "a set cannot refer to another set";
+    if (text.find('%') != std::string_view::npos)
+        return "write the address without its scope; `interface` selects the link";
+    if (text.find('-') != std::string_view::npos) return "write a range of addresses as a list of prefixes";
+    return {};
+}
+
+void report_reversed(const Reading& reading, const ConfigValue& value, const PortRange& fixed) {
+    reading.error(code::reversed_ports, value.span,
+                  fmt::format("the range {} ends before it starts", quoted(*value.as_string())),
+                  fmt::format("did you mean \"{}\"?", to_string(fixed)));
+}
+
+}  // namespace
+
+std::optional<std::string> read_name(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
+    const std::string& text = *value.as_string();
+    const auto length = static_cast<std::int64_t>(text.size());
+    if (length >= spec.minimum && length <= spec.maximum && std::all_of(text.begin(), text.end(), is_name_byte))
+        return text;
+    reading.error(spec.code, value.span,
+                  fmt::format("{} is no name; allowed are {} to {} letters, digits, `.`, `_` and `-`", quoted(text),
+                              spec.minimum, spec.maximum));
+    return std::nullopt;
+}
+
+std::optional<IpPrefix> read_prefix(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
+    const std::string& text = *value.as_string();
+    const PrefixParse parse = parse_ip_prefix(text);
+    if (parse.prefix) return parse.prefix;
+    if (parse.error == PrefixError::length)
+        reading.error(
+            code::prefix_length, value.span,
+            fmt::format("the length of prefix {} is out of range; allowed are 0 to 32 for IPv4, 0 to 128 for IPv6",
+                        quoted(text)));
+    else if (parse.error == PrefixError::host_bits)
+        reading.error(code::host_bits, value.span, fmt::format("prefix {} has host bits set", quoted(text)),
+                      parse.fixed ? fmt::format("did you mean \"{}\"?", to_string(*parse.fixed)) : "");
+    else
+        reading.error(spec.code, value.span,
+                      fmt::format("{} is no IPv4 or IPv6 prefix, such as 10.0.0.0/8 or 2001:db8::/32", quoted(text)),
+                      prefix_help(text));
+    return std::nullopt;
+}
+
+std::optional<IpAddress> read_address(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
+    const std::string& text = *value.as_string();
+    std::optional<IpAddress> address = parse_ip_address(text);
+    if (address) return address;
+    std::string help;
+    if (text.find('/') != std::string::npos) help = "one address, without a prefix length";
+    if (text.find('%') != std::string::npos) help = "write the address without its scope; `via` names the interface";
+    reading.error(spec.code, value.span,
+                  fmt::format("`{}` is {}, which is no IPv4 or IPv6 address", spec.key, quoted(text)), std::move(help));
+    return std::nullopt;
+}
+
+std::optional<MacAddress> read_mac(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
+    const std::string& text = *value.as_string();
+    const std::optional<MacAddress> mac = parse_mac_address(text);
+    if (!mac) {
+        reading.error(spec.code, value.span,
+                      fmt::format("{} is no MAC address, such as 02:00:00:00:00:01", quoted(text)));
+        return std::nullopt;
+    }
+    if (!mac->is_zero() && !mac->is_group()) return mac;
+    reading.error(code::mac_not_unicast, value.span,
+                  fmt::format("{} is {}; a next hop has a unicast address", quoted(text),
+                              mac->is_zero() ? "all zero" : "a multicast or broadcast address"));
+    return std::nullopt;
+}
+
+std::optional<PortRange> read_ports(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
+    if (const std::int64_t* number = value.as_integer()) {
+        const auto port = static_cast<std::uint16_t>(*number);
+        return PortRange{port, port};
+    }
+    const std::string& text = *value.as_string();
+    if (std::optional<PortRange> range = parse_port_range(text)) return range;
+    const std::size_t dash = text.find('-');
+    if (dash != std::string::npos) {
+        const auto low = parse_port_range(text.substr(0, dash));
+        const auto high = parse_port_range(text.substr(dash + 1));
+        if (low && high && low->first == low->last && high->first == high->last) {
+            report_reversed(reading, value, {high->first, low->first});
+            return std::nullopt;
+        }
+    }
+    reading.error(spec.code, value.span,
+                  fmt::format("{} is no port or range of ports; allowed are 0 to 65535, or \"lo-hi\"", quoted(text)),
+                  text.find(',') != std::string::npos ? "write several ports as a list: [80, \"8000-8080\"]" : "");
+    return std::nullopt;
+}
+
+std::optional<std::uint8_t> read_dscp(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
+    if (const std::int64_t* number = value.as_integer()) return static_cast<std::uint8_t>(*number);
+    const std::optional<std::uint8_t> dscp = parse_dscp_name(*value.as_string());
+    if (!dscp) report_word(reading, spec, value);
+    return dscp;
+}
+
+std::optional<TtlAction> read_ttl(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
+    if (const std::int64_t* number = value.as_integer())
+        return TtlAction{TtlAction::Mode::set, static_cast<std::uint8_t>(*number)};
+    if (*value.as_string() == "keep") return TtlAction{TtlAction::Mode::keep, 0};
+    report_word(reading, spec, value);
+    return std::nullopt;
+}
+
+std::optional<std::string> read_device(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
+    const std::string& text = *value.as_string();
+    std::string_view flaw = device_name_flaw(text);
+    if (flaw.empty() && has_any_of(text, "*?")) flaw = "is a pattern";
+    if (flaw.empty() && (text.starts_with('!') || text == "any")) flaw = "selects interfaces instead of naming one";
+    if (flaw.empty()) return text;
+    reading.error(spec.code, value.span,
+                  fmt::format("`{}` names exactly one interface; {} {}", spec.key, quoted(text), flaw));
+    return std::nullopt;
+}
+
+bool read_protocol(const Reading& reading, const KeySpec& spec, const ConfigValue& value,
+                   std::optional<std::uint8_t>& protocol) {
+    if (const std::int64_t* number = value.as_integer()) {
+        protocol = static_cast<std::uint8_t>(*number);
+        return true;
+    }
+    if (*value.as_string() == "any") return true;
+    protocol = parse_ip_protocol_name(*value.as_string());
+    if (!protocol) report_word(reading, spec, value);
+    return protocol.has_value();
+}
+
+std::optional<std::size_t> read_word(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
+    const auto found = std::find(spec.words.begin(), spec.words.end(), *value.as_string());
+    if (found != spec.words.end()) return static_cast<std::size_t>(found - spec.words.begin());
+    report_word(reading, spec, value);
+    return std::nullopt;
+}
+
+bool read_interface(const Reading& reading, const KeySpec& spec, const ConfigValue& value,
+                    InterfaceSelector& selector) {
+    const std::string& text = *value.as_string();
+    const bool is_exclusion = text.starts_with('!');
+    const std::string name = is_exclusion ? text.substr(1) : text;
+    if (name == "any" && !is_exclusion) {
+        selector.any = true;
+        return true;
+    }
+    std::string_view flaw = device_name_flaw(name);
+    if (flaw.empty() && has_any_of(name, "[]")) flaw = "holds a character class, which patterns here do not have";
+    if (flaw.empty() && has_any_of(name, ",")) flaw = "holds a comma; write several names as a list";
+    if (flaw.empty() && (name.starts_with('!') || name == "any")) flaw = "excludes everything";
+    if (flaw.empty()) {
+        (is_exclusion ? selector.exclude : selector.include).push_back(name);
+        return true;
+    }
+    reading.error(spec.code, value.span,
+                  fmt::format("{} {}; allowed are names, patterns with `*` and `?`, and \"any\"", quoted(text), flaw));
+    return false;
+}
+
+}  // namespace rudder
