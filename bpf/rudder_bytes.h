@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
+/*
+ * Byte order, unaligned loads and one's complement sums, for BPF and for the host.
+ */
+#pragma once
+
+#include "rudder_abi.h"
+
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define RUDDER_SWAP16(value) __builtin_bswap16(value)
+#define RUDDER_SWAP32(value) __builtin_bswap32(value)
+#else
+#define RUDDER_SWAP16(value) ((__u16)(value))
+#define RUDDER_SWAP32(value) ((__u32)(value))
+#endif
+
+/* Loads of packet bytes in wire order. The verifier takes unaligned packet loads as they are (clang would split
+ * a memcpy of unknown alignment into bytes); the host must not rely on that. */
+static __always_inline __u16 rudder_load16_be(const void *at)
+{
+#ifdef __bpf__
+	return *(const __u16 *)at;
+#else
+	__u16 value;
+
+	__builtin_memcpy(&value, at, sizeof(value));
+	return value;
+#endif
+}
+
+static __always_inline __u32 rudder_load32_be(const void *at)
+{
+#ifdef __bpf__
+	return *(const __u32 *)at;
+#else
+	__u32 value;
+
+	__builtin_memcpy(&value, at, sizeof(value));
+	return value;
+#endif
+}
+
+static __always_inline __u16 rudder_load16(const void *at)
+{
+	return RUDDER_SWAP16(rudder_load16_be(at));
+}
+
+/* Folds a one's complement sum of 32-bit words to 32 bits, and to 16. */
+static __always_inline __u32 rudder_sum_fold32(__u64 sum)
+{
+	sum = (sum & 0xffffffffu) + (sum >> 32);
+	sum = (sum & 0xffffffffu) + (sum >> 32);
+	return (__u32)sum;
+}
+
+static __always_inline __u16 rudder_sum_fold16(__u64 sum)
+{
+	__u32 folded = rudder_sum_fold32(sum);
+
+	folded = (folded & 0xffff) + (folded >> 16);
+	folded = (folded & 0xffff) + (folded >> 16);
+	return (__u16)folded;
+}
+
+/* What replacing `from` by `to` adds to a one's complement sum. */
+static __always_inline __u64 rudder_sum_replace(__u32 from, __u32 to)
+{
+	return (__u64)(__u32)~from + to;
+}
+
+/* A checksum field after `difference` was added to what it covers. *Source*: RFC 1624, equation 3. */
+static __always_inline __u16 rudder_checksum_update(__u16 checksum_be, __u64 difference)
+{
+	return (__u16)~rudder_sum_fold16((__u64)(__u16)~checksum_be + difference);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
+/*
+ * Maps of the TC programs. A comment says key, value, and who writes.
+ *
+ * All tiers share next_hops, reasons, failures and programs; each tier has its own active, counters and scratch.
+ */
+#pragma once
+
+#include "rudder_abi.h"
+#include "rudder_classifier.h"
+#include "rudder_parse.h"
+#include "rudder_rewrite.h"
+
+/* Value size of the blob map of this tier. Set before loading, together with the template of `active`. */
+#define RUDDER_DEFAULT_BLOB_BYTES 65536u
+const volatile __u32 blob_bytes = RUDDER_DEFAULT_BLOB_BYTES;
+
+/* Key 0 -> the active generation's map, whose key 0 -> its blob. Invariants I1, I3, I5. Written by rudderd, one
+ * update per publish. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct {
+		__uint(type, BPF_MAP_TYPE_ARRAY);
+		__uint(max_entries, 1);
+		__uint(map_flags, BPF_F_RDONLY_PROG);
+		__uint(key_size, sizeof(__u32));
+		__uint(value_size, RUDDER_DEFAULT_BLOB_BYTES);
+	});
+} active SEC(".maps");
+
+/* Key 0 -> rudder_classify of the tier that holds the active generation. Written by rudderd. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} programs SEC(".maps");
+
+/* Next-hop slot -> where it leads. Written by rudderd while packets read it. */
+#define RUDDER_NEXT_HOP_SLOTS 65536
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, RUDDER_NEXT_HOP_SLOTS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct rudder_next_hop);
+} next_hops SEC(".maps");
+
+/* Counter slot -> what matched (rule) or was sent (target), per CPU. Written here, read and zeroed by rudderd.
+ * The number of slots is the tier's, set before loading. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct rudder_counter);
+} counters SEC(".maps");
+
+/* enum rudder_reason -> packets, per CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, RUDDER_REASON_COUNT);
+	__type(key, __u32);
+	__type(value, __u64);
+} reasons SEC(".maps");
+
+/* {counter slot, reason} -> packets, per CPU. Entries appear with the first failure. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct rudder_failure_key);
+	__type(value, __u64);
+} failures SEC(".maps");
+
+/* One packet's working memory. A nested run (an egress hook inside a clone redirect) reads is_cloning and
+ * leaves the rest alone. */
+struct rudder_scratch {
+	struct rudder_packet packet;
+	struct rudder_key key;
+	struct rudder_original original;
+	struct rudder_target target;     /* the one being served: global functions cannot be given the blob */
+	struct rudder_rewritten rewritten;
+	__u8 ethernet[16];               /* new MAC addresses, then padding */
+	__u32 direction;
+	__u32 is_layer3_hook;
+	__u32 is_cloning;
+	__u32 is_transport_changed;      /* the frame carries an earlier copy's ports or checksum */
+	__u32 is_header_added;           /* an Ethernet header was put before a layer-3 frame */
+	__u32 is_original_passing;       /* replicate: the original goes on after the copies */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct rudder_scratch);
+} scratch SEC(".maps");
+
+static __always_inline struct rudder_scratch *rudder_get_scratch(void)
+{
+	__u32 key = 0;
+
+	return bpf_map_lookup_elem(&scratch, &key);
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
+/*
+ * From bytes to struct rudder_packet. Pure, for BPF and for the host.
+ *
+ * Only the linear part [data, data_end) is read; RUDDER_PARSE_SHORT with a frame longer than that means: pull
+ * RUDDER_MAX_HEADER_BYTES and try again. Nothing behind the IP packet's own length counts (Ethernet padding).
+ */
+#pragma once
+
+#include "rudder_bytes.h"
+
+#define RUDDER_MAX_EXTENSION_HEADERS 6u
+/* Transport headers that start behind this are not looked at: the packet has no ports. */
+#define RUDDER_MAX_HEADER_BYTES 512u
+
+enum rudder_parse_result {
+	RUDDER_PARSE_OK = 0,
+	RUDDER_PARSE_NOT_IP = 1,
+	RUDDER_PARSE_SHORT = 2,
+	RUDDER_PARSE_MALFORMED = 3,
+};
+
+/* What the parser is told of a frame. */
+struct rudder_frame {
+	const __u8 *data;     /* linear part */
+	const __u8 *data_end;
+	__u32 frame_bytes;    /* whole frame, from data on */
+	__u16 vlan_tci;       /* of an offloaded tag */
+	__u8 has_vlan_tag;    /* a tag was offloaded */
+	__u8 is_layer3;       /* no Ethernet header */
+	__u8 is_gso;          /* the IP length may be 0 (more than 64 KiB) */
+};
+
+#define RUDDER_ETH_BYTES 14u
+#define RUDDER_TAG_BYTES 4u
+#define RUDDER_IPV4_BYTES 20u
+#define RUDDER_IPV6_BYTES 40u
+#define RUDDER_VID_MASK 0x0fffu
+
+enum {
+	RUDDER_ETHERTYPE_IPV4 = 0x0800,
+	RUDDER_ETHERTYPE_IPV6 = 0x86dd,
+	RUDDER_ETHERTYPE_8021Q = 0x8100,
+	RUDDER_ETHERTYPE_8021AD = 0x88a8,
+};
+
+enum {
+	RUDDER_IP_HOP_BY_HOP = 0,
+	RUDDER_IP_TCP = 6,
+	RUDDER_IP_UDP = 17,
+	RUDDER_IP_DCCP = 33,
+	RUDDER_IP_ROUTING = 43,
+	RUDDER_IP_FRAGMENT = 44,
+	RUDDER_IP_AH = 51,
+	RUDDER_IP_ICMP6 = 58,
+	RUDDER_IP_DST_OPTIONS = 60,
+	RUDDER_IP_SCTP = 132,
+	RUDDER_IP_UDPLITE = 136,
+};
+
+/* Least bytes of a transport header we must see, and where its checksum lies. The checksums counted here are those
+ * with a pseudo-header; the others (SCTP, ICMP) do not change when addresses do. */
+struct rudder_transport_form {
+	__u8 least_bytes;
+	__u8 checksum; /* offset, RUDDER_L4_NO_CHECKSUM */
+	__u8 has_ports;
+};
+
+static __always_inline struct rudder_transport_form rudder_transport_form(__u8 family, __u8 protocol)
+{
+	struct rudder_transport_form form = { 0, RUDDER_L4_NO_CHECKSUM, 1 };
+
+	if (protocol == RUDDER_IP_TCP) {
+		form.least_bytes = 20;
+		form.checksum = 16;
+	} else if (protocol == RUDDER_IP_UDP || protocol == RUDDER_IP_UDPLITE) {
+		form.least_bytes = 8;
+		form.checksum = 6;
+	} else if (protocol == RUDDER_IP_DCCP) {
+		form.least_bytes = 12;
+		form.checksum = 6;
+	} else if (protocol == RUDDER_IP_SCTP) {
+		form.least_bytes = 12;
+	} else {
+		form.has_ports = 0;
+		if (protocol == RUDDER_IP_ICMP6 && family == 6) {
+			form.least_bytes = 4;
+			form.checksum = 2;
+		}
+	}
+	return form;
+}
+
+/* ---- special-purpose and group addresses ------------------------------------------------------- */
+
+static __always_inline int rudder_is_multicast4(__u32 address_be)
+{
+	return (RUDDER_SWAP32(address_be) >> 28) == 0xe;
+}
+
+static __always_inline int rudder_is_special4(__u32 address_be)
+{
+	__u32 address = RUDDER_SWAP32(address_be);
+	__u32 first = address >> 24;
+
+	return first == 0 || first == 127 || (address >> 16) == 0xa9fe || (address >> 8) == 0xe00000 ||
+	       address == 0xffffffffu;
+}
+
+static __always_inline int rudder_is_multicast6(const __u32 *address_be)
+{
+	return (RUDDER_SWAP32(address_be[0]) >> 24) == 0xff;
+}
+
+static __always_inline int rudder_is_special6(const __u32 *address_be)
+{
+	__u32 first = RUDDER_SWAP32(address_be[0]) >> 16;
+
+	if (first == 0)
+		return !(address_be[0] | address_be[1] | address_be[2]) && RUDDER_SWAP32(address_be[3]) <= 1;
+	return (first & 0xffc0) == 0xfe80 || (first & 0xff0f) == 0xff01 || (first & 0xff0f) == 0xff02;
+}
+
+static __always_inline void rudder_flag_addresses(struct rudder_packet *packet)
+{
+	int is_special, is_group;
+
+	if (packet->family == 4) {
+		is_group = rudder_is_multicast4(packet->dst_be[0]);
+		is_special = rudder_is_special4(packet->src_be[0]) || rudder_is_special4(packet->dst_be[0]) ||
+			     rudder_is_multicast4(packet->src_be[0]);
+	} else {
+		is_group = rudder_is_multicast6(packet->dst_be);
+		is_special = rudder_is_special6(packet->src_be) || rudder_is_special6(packet->dst_be) ||
+			     rudder_is_multicast6(packet->src_be);
+	}
+	if (is_group)
+		packet->flags |= RUDDER_PKT_GROUP;
+	if (is_special)
+		packet->flags |= RUDDER_PKT_SPECIAL;
+}
+
+/* ---- transport --------------------------------------------------------------------------------- */
+
+/* `bytes`: from the transport header to the end of the IP packet. */
+static __always_inline int rudder_parse_transport(const struct rudder_frame *frame, struct rudder_packet *packet,
+						  __u32 offset, __u32 bytes)
+{
+	struct rudder_transport_form form = rudder_transport_form(packet->family, packet->protocol);
+	const __u8 *at;
+
+	if (packet->flags & RUDDER_PKT_LATER_FRAGMENT || offset > RUDDER_MAX_HEADER_BYTES)
+		return RUDDER_PARSE_OK;
+	if (bytes < form.least_bytes)
+		return RUDDER_PARSE_SHORT;
+	packet->l4_offset = (__u16)offset;
+	packet->l4_checksum = form.checksum;
+	if (!form.has_ports)
+		return RUDDER_PARSE_OK;
+	at = frame->data + offset;
+	if (at + 4 > frame->data_end)
+		return RUDDER_PARSE_SHORT;
+	packet->src_port = rudder_load16(at);
+	packet->dst_port = rudder_load16(at + 2);
+	packet->flags |= RUDDER_PKT_HAS_PORTS;
+	return RUDDER_PARSE_OK;
+}
+
+/* ---- IPv4 -------------------------------------------------------------------------------------- */
+
+static __always_inline int rudder_parse_ipv4(const struct rudder_frame *frame, struct rudder_packet *packet, __u32 offset)
+{
+	const __u8 *ip = frame->data + offset;
+	__u32 remaining = frame->frame_bytes - offset;
+	__u32 header_bytes, total, fragment;
+
+	if (ip + RUDDER_IPV4_BYTES > frame->data_end)
+		return RUDDER_PARSE_SHORT;
+	header_bytes = (__u32)(ip[0] & 0xf) * 4;
+	total = rudder_load16(ip + 2);
+	if (total == 0 && frame->is_gso)
+		total = remaining > 0xffff ? 0xffff : remaining;
+	if (ip[0] >> 4 != 4 || header_bytes < RUDDER_IPV4_BYTES || total < header_bytes || total > remaining)
+		return RUDDER_PARSE_MALFORMED;
+	fragment = rudder_load16(ip + 6);
+	if (fragment & 0x3fff)
+		packet->flags |= RUDDER_PKT_FRAGMENT;
+	if (fragment & 0x1fff)
+		packet->flags |= RUDDER_PKT_LATER_FRAGMENT;
+	packet->family = 4;
+	packet->tos = ip[1];
+	packet->ttl = ip[8];
+	packet->protocol = ip[9];
+	packet->src_be[0] = rudder_load32_be(ip + 12);
+	packet->dst_be[0] = rudder_load32_be(ip + 16);
+	packet->l3_bytes = (__u16)total;
+	packet->ip_header_bytes = (__u8)header_bytes;
+	return rudder_parse_transport(frame, packet, offset + header_bytes, total - header_bytes);
+}
+
+/* ---- IPv6 -------------------------------------------------------------------------------------- */
+
+static __always_inline int rudder_is_extension(__u8 next)
+{
+	return next == RUDDER_IP_HOP_BY_HOP || next == RUDDER_IP_ROUTING || next == RUDDER_IP_FRAGMENT ||
+	       next == RUDDER_IP_AH || next == RUDDER_IP_DST_OPTIONS;
+}
+
+/* Walks the extension headers from `offset`; `end` is where the IP packet ends. A chain that is too long, or whose
+ * transport checksum is not over this destination (segments left), ends at the header that says so: no ports. */
+static __always_inline int rudder_parse_extensions(const struct rudder_frame *frame, struct rudder_packet *packet,
+						   __u32 offset, __u32 end, __u8 next)
+{
+	for (__u32 i = 0; i < RUDDER_MAX_EXTENSION_HEADERS; i++) {
+		const __u8 *at = frame->data + offset;
+		__u32 bytes;
+
+		if (!rudder_is_extension(next) || packet->flags & RUDDER_PKT_LATER_FRAGMENT ||
+		    offset > RUDDER_MAX_HEADER_BYTES)
+			break;
+		if (at + 8 > frame->data_end)
+			return RUDDER_PARSE_SHORT;
+		if (next == RUDDER_IP_ROUTING && at[3] != 0)
+			break;
+		if (next == RUDDER_IP_FRAGMENT) {
+			__u32 fragment = rudder_load16(at + 2);
+
+			if (fragment & 0xfff9)
+				packet->flags |= RUDDER_PKT_FRAGMENT;
+			if (fragment & 0xfff8)
+				packet->flags |= RUDDER_PKT_LATER_FRAGMENT;
+			bytes = 8;
+		} else if (next == RUDDER_IP_AH) {
+			bytes = ((__u32)at[1] + 2) * 4;
+		} else {
+			bytes = ((__u32)at[1] + 1) * 8;
+		}
+		next = at[0];
+		offset += bytes;
+		if (offset > end)
+			return RUDDER_PARSE_SHORT;
+	}
+	packet->protocol = next;
+	if (rudder_is_extension(next))
+		return RUDDER_PARSE_OK;
+	return rudder_parse_transport(frame, packet, offset, end - offset);
+}
+
+static __always_inline int rudder_parse_ipv6(const struct rudder_frame *frame, struct rudder_packet *packet, __u32 offset)
+{
+	const __u8 *ip = frame->data + offset;
+	__u32 remaining = frame->frame_bytes - offset;
+	__u32 total;
+
+	if (ip + RUDDER_IPV6_BYTES > frame->data_end)
+		return RUDDER_PARSE_SHORT;
+	total = RUDDER_IPV6_BYTES + rudder_load16(ip + 4);
+	if (total == RUDDER_IPV6_BYTES && frame->is_gso)
+		total = remaining;
+	if (ip[0] >> 4 != 6 || total > remaining)
+		return RUDDER_PARSE_MALFORMED;
+	packet->family = 6;
+	packet->tos = (__u8)(ip[0] << 4 | ip[1] >> 4);
+	packet->ttl = ip[7];
+	packet->src_be[0] = rudder_load32_be(ip + 8);
+	packet->src_be[1] = rudder_load32_be(ip + 12);
+	packet->src_be[2] = rudder_load32_be(ip + 16);
+	packet->src_be[3] = rudder_load32_be(ip + 20);
+	packet->dst_be[0] = rudder_load32_be(ip + 24);
+	packet->dst_be[1] = rudder_load32_be(ip + 28);
+	packet->dst_be[2] = rudder_load32_be(ip + 32);
+	packet->dst_be[3] = rudder_load32_be(ip + 36);
+	packet->l3_bytes = (__u16)(total > 0xffff ? 0xffff : total);
+	packet->ip_header_bytes = RUDDER_IPV6_BYTES;
+	return rudder_parse_extensions(frame, packet, offset + RUDDER_IPV6_BYTES, offset + total, ip[6]);
+}
+
+/* ---- link layer -------------------------------------------------------------------------------- */
+
+/* Finds the IP header. One tag in band is stepped over; a second tag of any kind makes it not IP for us. */
+static __always_inline int rudder_parse_link(const struct rudder_frame *frame, struct rudder_packet *packet,
+					     __u32 *offset, __u32 *ethertype)
+{
+	const __u8 *eth = frame->data;
+
+	if (frame->has_vlan_tag) {
+		packet->vlan_tci = frame->vlan_tci;
+		if (frame->vlan_tci & RUDDER_VID_MASK)
+			packet->flags |= RUDDER_PKT_TAGGED;
+	}
+	if (frame->is_layer3) {
+		if (eth + 1 > frame->data_end)
+			return RUDDER_PARSE_SHORT;
+		*offset = 0;
+		*ethertype = eth[0] >> 4 == 6 ? RUDDER_ETHERTYPE_IPV6 : RUDDER_ETHERTYPE_IPV4;
+		return RUDDER_PARSE_OK;
+	}
+	if (eth + RUDDER_ETH_BYTES > frame->data_end)
+		return RUDDER_PARSE_SHORT;
+	if (eth[0] & 1)
+		packet->flags |= RUDDER_PKT_GROUP;
+	*offset = RUDDER_ETH_BYTES;
+	*ethertype = rudder_load16(eth + 12);
+	if (*ethertype != RUDDER_ETHERTYPE_8021Q && *ethertype != RUDDER_ETHERTYPE_8021AD)
+		return RUDDER_PARSE_OK;
+	if (frame->has_vlan_tag)
+		return RUDDER_PARSE_NOT_IP;
+	if (eth + RUDDER_ETH_BYTES + RUDDER_TAG_BYTES > frame->data_end)
+		return RUDDER_PARSE_SHORT;
+	packet->vlan_tci = rudder_load16(eth + 14);
+	if (packet->vlan_tci & RUDDER_VID_MASK)
+		packet->flags |= RUDDER_PKT_TAGGED;
+	*offset = RUDDER_ETH_BYTES + RUDDER_TAG_BYTES;
+	*ethertype = rudder_load16(eth + 16);
+	return RUDDER_PARSE_OK;
+}
+
+/* Fills every field of `packet` but hook_class. Returns enum rudder_parse_result; unless it is OK, the packet is
+ * not to be used. Addresses of the other family's words are left as they were. */
+static __always_inline int rudder_parse(const struct rudder_frame *frame, struct rudder_packet *packet)
+{
+	__u32 offset = 0, ethertype = 0;
+	int result;
+
+	packet->src_port = 0;
+	packet->dst_port = 0;
+	packet->flags = 0;
+	packet->l4_offset = 0;
+	packet->vlan_tci = 0;
+	packet->l4_checksum = RUDDER_L4_NO_CHECKSUM;
+	result = rudder_parse_link(frame, packet, &offset, &ethertype);
+	if (result != RUDDER_PARSE_OK)
+		return result;
+	packet->l3_offset = (__u8)offset;
+	if (ethertype == RUDDER_ETHERTYPE_IPV4)
+		result = rudder_parse_ipv4(frame, packet, offset);
+	else if (ethertype == RUDDER_ETHERTYPE_IPV6)
+		result = rudder_parse_ipv6(frame, packet, offset);
+	else
+		return RUDDER_PARSE_NOT_IP;
+	if (result == RUDDER_PARSE_OK)
+		rudder_flag_addresses(packet);
+	return result;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
+/*
+ * Steer and replicate. Global functions work on the target in scratch memory, so that the verifier looks at them
+ * once and not once for each of up to RUDDER_MAX_TARGETS targets.
+ */
+#pragma once
+
+#include "rudder_count.h"
+#include "rudder_store.h"
+#include "rudder_way.h"
+
+#define RUDDER_NEXT (-1) /* TC_ACT_UNSPEC and TCX_NEXT: not ours */
+#define RUDDER_DROP 2    /* TC_ACT_SHOT and TCX_DROP */
+
+static __always_inline int rudder_store_packet(struct __sk_buff *skb, struct rudder_scratch *s, int with_ethernet)
+{
+	int reason = rudder_store_transport(skb, s);
+
+	if (reason != RUDDER_REASON_NONE)
+		return reason;
+	reason = rudder_store_ip(skb, s, s->rewritten.ip);
+	if (reason != RUDDER_REASON_NONE || !with_ethernet)
+		return reason;
+	return rudder_store_ethernet(skb, s, s->ethernet);
+}
+
+/* ---- steer ------------------------------------------------------------------------------------- */
+
+/* The kernel resolves after the program; the destination MAC must not look like a group's then. */
+static __always_inline long rudder_redirect_neighbour(const struct rudder_way *way)
+{
+	struct bpf_redir_neigh params = {};
+
+	if (way->flags & RUDDER_NH_GATEWAY4) {
+		params.nh_family = RUDDER_AF_INET;
+		params.ipv4_nh = way->slot->gateway_be[0];
+	} else if (way->flags & RUDDER_NH_GATEWAY6) {
+		params.nh_family = RUDDER_AF_INET6;
+		__builtin_memcpy(params.ipv6_nh, way->slot->gateway_be, 16);
+	} else {
+		return bpf_redirect_neigh(way->ifindex, NULL, 0, 0);
+	}
+	return bpf_redirect_neigh(way->ifindex, &params, sizeof(params), 0);
+}
+
+/* The packet leaves by the device whose egress hook this is: no redirect, that would come back here. */
+static __always_inline int rudder_steer_in_place(struct __sk_buff *skb, struct rudder_scratch *s,
+						 const struct rudder_way *way)
+{
+	enum rudder_link_mode link = rudder_choose_link(s, way);
+	int reason;
+
+	if (link == RUDDER_LINK_RESOLVE) {
+		link = RUDDER_LINK_KEEP;
+		if (s->target.flags & RUDDER_REWRITE_DST_IP) {
+			reason = rudder_resolve(skb, way->ifindex);
+			if (reason != RUDDER_REASON_NONE)
+				return reason;
+			link = RUDDER_LINK_MAC;
+		}
+	}
+	if (link == RUDDER_LINK_UNKNOWN)
+		return RUDDER_REASON_NO_NEIGHBOUR;
+	return rudder_store_packet(skb, s, link == RUDDER_LINK_MAC);
+}
+
+/* Rewrites for another device. `*neighbour`: the kernel has to resolve. */
+static __always_inline int rudder_steer_away(struct __sk_buff *skb, struct rudder_scratch *s, const struct rudder_way *way,
+					     int *neighbour)
+{
+	enum rudder_link_mode link = rudder_choose_link(s, way);
+	int with_ethernet = link == RUDDER_LINK_MAC;
+	int reason = rudder_check_way(skb, &s->packet, way);
+
+	if (reason != RUDDER_REASON_NONE)
+		return reason;
+	*neighbour = link == RUDDER_LINK_RESOLVE || link == RUDDER_LINK_UNKNOWN;
+	if (*neighbour) {
+		/* The kernel takes exactly an Ethernet header off before it resolves. */
+		if (!s->is_layer3_hook && s->packet.l3_offset != RUDDER_ETH_BYTES)
+			return RUDDER_REASON_NO_NEIGHBOUR;
+		with_ethernet = s->is_layer3_hook || s->original.ethernet[0] & 1;
+	}
+	if (s->is_layer3_hook && link != RUDDER_LINK_KEEP) {
+		reason = rudder_add_header(skb, s);
+		if (reason != RUDDER_REASON_NONE)
+			return reason;
+	}
+	return rudder_store_packet(skb, s, with_ethernet);
+}
+
+static __always_inline int rudder_needs_transport(const struct rudder_target *target)
+{
+	return target->flags & (RUDDER_REWRITE_DST_IP | RUDDER_REWRITE_SRC_IP | RUDDER_REWRITE_DST_PORT |
+				RUDDER_REWRITE_SRC_PORT);
+}
+
+/* Sends the packet by scratch->target. Returns the verdict, or -1 - reason when it was left as it was. */
+__attribute__((noinline)) int rudder_steer(struct __sk_buff *skb)
+{
+	struct rudder_scratch *s = rudder_get_scratch();
+	int reason, neighbour = 0;
+	struct rudder_way way;
+	__u32 frame_bytes = skb->len;
+
+	if (!s)
+		return RUDDER_NEXT;
+	reason = rudder_find_way(&s->target, &way);
+	if (reason == RUDDER_REASON_NONE && rudder_needs_transport(&s->target))
+		reason = rudder_save_transport(skb, s);
+	if (reason == RUDDER_REASON_NONE)
+		reason = rudder_rewrite_compute(&s->original, &s->packet, &s->target, s->direction, &s->rewritten);
+	if (reason != RUDDER_REASON_NONE)
+		return -1 - reason;
+	if (s->direction == RUDDER_EGRESS && way.ifindex == skb->ifindex) {
+		reason = rudder_steer_in_place(skb, s, &way);
+		if (reason != RUDDER_REASON_NONE)
+			return -1 - reason;
+		rudder_count_traffic(s->target.counter_slot, frame_bytes);
+		return RUDDER_NEXT;
+	}
+	reason = rudder_steer_away(skb, s, &way, &neighbour);
+	if (reason != RUDDER_REASON_NONE)
+		return -1 - reason;
+	rudder_count_traffic(s->target.counter_slot, frame_bytes);
+	return neighbour ? (int)rudder_redirect_neighbour(&way) : (int)bpf_redirect(way.ifindex, 0);
+}
+
+/* ---- replicate --------------------------------------------------------------------------------- */
+
+static __always_inline int rudder_choose_copy_link(struct __sk_buff *skb, struct rudder_scratch *s,
+						   const struct rudder_way *way, int *with_ethernet)
+{
+	enum rudder_link_mode link = rudder_choose_link(s, way);
+
+	*with_ethernet = link != RUDDER_LINK_KEEP;
+	if (link == RUDDER_LINK_UNKNOWN)
+		return RUDDER_REASON_NO_NEIGHBOUR;
+	return link == RUDDER_LINK_RESOLVE ? rudder_resolve(skb, way->ifindex) : RUDDER_REASON_NONE;
+}
+
+/* Sends one copy by scratch->target. Returns enum rudder_reason. */
+__attribute__((noinline)) int rudder_copy(struct __sk_buff *skb)
+{
+	struct rudder_scratch *s = rudder_get_scratch();
+	int reason, with_ethernet = 0;
+	struct rudder_way way;
+	long error;
+
+	if (!s)
+		return RUDDER_REASON_BAD_POLICY;
+	reason = rudder_find_way(&s->target, &way);
+	if (reason == RUDDER_REASON_NONE)
+		reason = rudder_rewrite_compute(&s->original, &s->packet, &s->target, s->direction, &s->rewritten);
+	if (reason == RUDDER_REASON_NONE)
+		reason = rudder_check_way(skb, &s->packet, &way);
+	if (reason == RUDDER_REASON_NONE)
+		reason = rudder_choose_copy_link(skb, s, &way, &with_ethernet);
+	if (reason == RUDDER_REASON_NONE && with_ethernet && s->is_layer3_hook)
+		reason = s->is_original_passing ? RUDDER_REASON_NOT_WRITABLE : rudder_add_header(skb, s);
+	if (reason == RUDDER_REASON_NONE)
+		reason = rudder_restore_transport(skb, s);
+	if (reason == RUDDER_REASON_NONE)
+		reason = rudder_store_packet(skb, s, with_ethernet);
+	if (reason != RUDDER_REASON_NONE)
+		return reason;
+	s->is_cloning = 1;
+	error = bpf_clone_redirect(skb, way.ifindex, 0);
+	s->is_cloning = 0;
+	return error ? RUDDER_REASON_CLONE_FAILED : RUDDER_REASON_NONE;
+}
+
+/* Puts the original's headers back after the last copy. */
+__attribute__((noinline)) int rudder_restore(struct __sk_buff *skb)
+{
+	struct rudder_scratch *s = rudder_get_scratch();
+	int reason;
+
+	if (!s)
+		return RUDDER_REASON_BAD_POLICY;
+	reason = rudder_restore_transport(skb, s);
+	if (reason == RUDDER_REASON_NONE)
+		reason = rudder_store_ip(skb, s, s->original.ip);
+	if (reason == RUDDER_REASON_NONE && !s->is_layer3_hook)
+		reason = rudder_store_ethernet(skb, s, s->original.ethernet);
+	return reason;
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
+/*
+ * The TC programs.
+ *
+ * rudder_ingress and rudder_egress are what hooks run: they never change, say which direction they are, and
+ * go on to the rudder_classify of the active tier. Parser, classifier and rewrite are in headers of their own; here
+ * is the order of things, and the verdicts. Not ours means untouched: RUDDER_NEXT.
+ */
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "rudder_abi.h"
+#include "rudder_send.h"
+
+#define RUDDER_CB_DIRECTION 4
+#define RUDDER_PACKET_OTHERHOST 3
+
+/* ---- hooks ------------------------------------------------------------------------------------- */
+
+SEC("tc")
+int rudder_ingress(struct __sk_buff *skb)
+{
+	skb->cb[RUDDER_CB_DIRECTION] = RUDDER_INGRESS;
+	bpf_tail_call(skb, &programs, 0);
+	return RUDDER_NEXT;
+}
+
+SEC("tc")
+int rudder_egress(struct __sk_buff *skb)
+{
+	skb->cb[RUDDER_CB_DIRECTION] = RUDDER_EGRESS;
+	bpf_tail_call(skb, &programs, 0);
+	return RUDDER_NEXT;
+}
+
+/* ---- parsing ----------------------------------------------------------------------------------- */
+
+/* Parses into scratch->packet. Returns enum rudder_parse_result. */
+__attribute__((noinline)) int rudder_parse_packet(struct __sk_buff *skb)
+{
+	struct rudder_scratch *s = rudder_get_scratch();
+	struct rudder_frame frame;
+
+	if (!s)
+		return RUDDER_PARSE_NOT_IP;
+	frame.data = (const __u8 *)(long)skb->data;
+	frame.data_end = (const __u8 *)(long)skb->data_end;
+	frame.frame_bytes = skb->len;
+	frame.has_vlan_tag = skb->vlan_present != 0;
+	frame.vlan_tci = (__u16)skb->vlan_tci;
+	frame.is_layer3 = s->is_layer3_hook != 0;
+	frame.is_gso = skb->gso_size != 0;
+	return rudder_parse(&frame, &s->packet);
+}
+
+static __always_inline int rudder_parse_or_pull(struct __sk_buff *skb)
+{
+	__u32 wanted = skb->len < RUDDER_MAX_HEADER_BYTES + 4 ? skb->len : RUDDER_MAX_HEADER_BYTES + 4;
+	int result = rudder_parse_packet(skb);
+
+	if (result != RUDDER_PARSE_SHORT || bpf_skb_pull_data(skb, wanted))
+		return result;
+	return rudder_parse_packet(skb);
+}
+
+/* ---- actions ----------------------------------------------------------------------------------- */
+
+/* Copies a target of the rule into scratch memory. */
+static __always_inline int rudder_load_target(const char *blob, struct rudder_scratch *s, __u32 index)
+{
+	const struct rudder_blob_header *header = (const struct rudder_blob_header *)blob;
+	__u64 at = header->target_offset + (__u64)index * sizeof(struct rudder_target);
+
+	RUDDER_SAME_REGISTER(at);
+	if (at > blob_bytes - sizeof(struct rudder_target))
+		return -1;
+	__builtin_memcpy(&s->target, blob + at, sizeof(struct rudder_target));
+	return 0;
+}
+
+static __always_inline int rudder_act_steer(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s,
+					    const struct rudder_rule *rule)
+{
+	int verdict;
+
+	if (rudder_load_target(blob, s, rule->first_target)) {
+		rudder_count_failure(rule->counter_slot, RUDDER_REASON_BAD_POLICY);
+		return RUDDER_NEXT;
+	}
+	verdict = rudder_steer(skb);
+	if (verdict >= RUDDER_NEXT)
+		return verdict;
+	rudder_count_failure(s->target.counter_slot, -1 - verdict);
+	if (rule->flags & RUDDER_RULE_FAILURE_DROPS && verdict != -1 - RUDDER_REASON_TTL_EXPIRED)
+		return RUDDER_DROP;
+	return RUDDER_NEXT;
+}
+
+static __always_inline int rudder_act_replicate(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s,
+						const struct rudder_rule *rule)
+{
+	__u32 frame_bytes = skb->len;
+	int reason = rudder_save_transport(skb, s);
+
+	s->is_original_passing = rule->flags & RUDDER_RULE_ORIGINAL_PASSES;
+	RUDDER_NO_UNROLL
+	for (__u32 i = 0; i < RUDDER_MAX_TARGETS; i++) {
+		if (i >= rule->target_count)
+			break;
+		if (rudder_load_target(blob, s, rule->first_target + i)) {
+			rudder_count_failure(rule->counter_slot, RUDDER_REASON_BAD_POLICY);
+			break;
+		}
+		if (reason == RUDDER_REASON_NONE) {
+			int failure = rudder_copy(skb);
+
+			if (failure == RUDDER_REASON_NONE)
+				rudder_count_traffic(s->target.counter_slot, frame_bytes);
+			else
+				rudder_count_failure(s->target.counter_slot, failure);
+		} else {
+			rudder_count_failure(s->target.counter_slot, reason);
+		}
+	}
+	if (!s->is_original_passing)
+		return RUDDER_DROP;
+	/* A packet that cannot be restored must not go on as somebody else's. */
+	return rudder_restore(skb) == RUDDER_REASON_NONE ? RUDDER_NEXT : RUDDER_DROP;
+}
+
+static __always_inline int rudder_act(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s, __u32 rank)
+{
+	const struct rudder_blob_header *header = (const struct rudder_blob_header *)blob;
+	__u64 at = header->rule_offset + (__u64)rank * sizeof(struct rudder_rule);
+	const struct rudder_rule *rule;
+	int reason;
+
+	RUDDER_SAME_REGISTER(at);
+	if (at > blob_bytes - sizeof(struct rudder_rule)) {
+		rudder_count_reason(RUDDER_REASON_BAD_POLICY);
+		return RUDDER_NEXT;
+	}
+	rule = (const struct rudder_rule *)(blob + at);
+	reason = rudder_save_headers(skb, s);
+	if (reason != RUDDER_REASON_NONE) {
+		rudder_count_failure(rule->counter_slot, reason);
+		return RUDDER_NEXT;
+	}
+	rudder_count_traffic(rule->counter_slot, skb->len);
+	switch (rule->action) {
+	case RUDDER_ACTION_DROP:
+		return RUDDER_DROP;
+	case RUDDER_ACTION_STEER:
+		return rudder_act_steer(skb, blob, s, rule);
+	case RUDDER_ACTION_REPLICATE:
+		return rudder_act_replicate(skb, blob, s, rule);
+	default:
+		return RUDDER_NEXT;
+	}
+}
+
+/* ---- one packet -------------------------------------------------------------------------------- */
+
+/* The one look at the active generation (invariant I5); its blob serves the packet to the end. */
+static __always_inline const char *rudder_active_blob(void)
+{
+	__u32 key = 0;
+	void *generation = bpf_map_lookup_elem(&active, &key);
+
+	return generation ? bpf_map_lookup_elem(generation, &key) : NULL;
+}
+
+static __always_inline int rudder_is_ours(struct __sk_buff *skb, struct rudder_scratch *s)
+{
+	int result;
+
+	if (s->direction == RUDDER_INGRESS && skb->pkt_type == RUDDER_PACKET_OTHERHOST) {
+		rudder_count_reason(RUDDER_REASON_NOT_FOR_US);
+		return 0;
+	}
+	result = rudder_parse_or_pull(skb);
+	if (result == RUDDER_PARSE_SHORT)
+		rudder_count_reason(RUDDER_REASON_SHORT);
+	else if (result == RUDDER_PARSE_MALFORMED)
+		rudder_count_reason(RUDDER_REASON_MALFORMED);
+	return result == RUDDER_PARSE_OK;
+}
+
+/* Stands in until the walk of rudder_classifier.h passes the verifier. */
+static __always_inline __u32 rudder_rank(const char *blob, struct rudder_scratch *s)
+{
+	(void)blob;
+	return s->packet.hook_class == 0xfffe ? 0 : RUDDER_NO_RULE;
+}
+
+SEC("tc")
+int rudder_classify(struct __sk_buff *skb)
+{
+	struct rudder_scratch *s = rudder_get_scratch();
+	const struct rudder_hook *hook;
+	const char *blob;
+	__u32 rank;
+	__u64 at;
+
+	if (!s)
+		return RUDDER_NEXT;
+	if (s->is_cloning) {
+		rudder_count_reason(RUDDER_REASON_OWN_COPY);
+		return RUDDER_NEXT;
+	}
+	blob = rudder_active_blob();
+	if (!blob)
+		return RUDDER_NEXT;
+	s->direction = skb->cb[RUDDER_CB_DIRECTION] & 1;
+	at = rudder_find_hook(blob, blob_bytes, skb->ifindex, s->direction);
+	RUDDER_SAME_REGISTER(at);
+	if (at == 0 || at > blob_bytes - sizeof(struct rudder_hook))
+		return RUDDER_NEXT;
+	hook = (const struct rudder_hook *)(blob + at);
+	s->is_layer3_hook = hook->flags & RUDDER_HOOK_LAYER3;
+	s->is_transport_changed = 0;
+	s->is_header_added = 0;
+	if (!rudder_is_ours(skb, s))
+		return RUDDER_NEXT;
+	s->packet.hook_class = hook->hook_class;
+	rank = rudder_rank(blob, s);
+	return rank == RUDDER_NO_RULE ? RUDDER_NEXT : rudder_act(skb, blob, s, rank);
+}
+
+/* The kernel must read "GPL" here to lend GPL-only helpers; the file's own terms are in its first line. */
+char _license[] SEC("license") = "GPL";

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
+/*
+ * The way out: a next-hop slot as one packet sees it, and the MAC addresses it leads to.
+ */
+#pragma once
+
+#include "rudder_maps.h"
+
+#define RUDDER_AF_INET 2
+#define RUDDER_AF_INET6 10
+
+/* A snapshot of struct rudder_next_hop, so that every decision on one copy sees one state. */
+struct rudder_way {
+	__u64 dst;
+	__u64 src;
+	__u32 ifindex;
+	__u32 mtu;
+	__u32 flags; /* RUDDER_NH_* */
+	const struct rudder_next_hop *slot;
+};
+
+/* How the link-layer header comes about. */
+enum rudder_link_mode {
+	RUDDER_LINK_KEEP = 0,      /* as it is; a layer-3 device gets none */
+	RUDDER_LINK_MAC = 1,       /* both MACs are known */
+	RUDDER_LINK_RESOLVE = 2,   /* ask the FIB for the packet's destination */
+	RUDDER_LINK_NEIGHBOUR = 3, /* the kernel resolves (and queues) after the program */
+	RUDDER_LINK_UNKNOWN = 4,
+};
+
+static __always_inline __u32 rudder_next_hop_flags(__u64 dst)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (__u32)(dst >> 48);
+#else
+	return (__u32)(dst & 0xffff);
+#endif
+}
+
+/* Reads the slot. Returns enum rudder_reason. */
+static __always_inline int rudder_find_way(const struct rudder_target *target, struct rudder_way *way)
+{
+	__u32 index = target->next_hop;
+	const struct rudder_next_hop *slot;
+
+	if (target->flags & RUDDER_TARGET_DEFERRED)
+		return RUDDER_REASON_NO_DEVICE;
+	slot = bpf_map_lookup_elem(&next_hops, &index);
+	if (!slot)
+		return RUDDER_REASON_BAD_POLICY;
+	way->slot = slot;
+	way->dst = *(const volatile __u64 *)&slot->dst;
+	way->src = *(const volatile __u64 *)&slot->src;
+	way->ifindex = slot->ifindex;
+	way->mtu = *(const volatile __u32 *)&slot->mtu;
+	way->flags = rudder_next_hop_flags(way->dst);
+	return way->ifindex ? RUDDER_REASON_NONE : RUDDER_REASON_NO_DEVICE;
+}
+
+/* The segments a GSO packet would be cut into, when the kernel cannot tell. */
+static __always_inline int rudder_is_segment_too_big(struct __sk_buff *skb, const struct rudder_packet *packet, __u32 mtu)
+{
+	__u32 headers = packet->l4_offset ? packet->l4_offset - packet->l3_offset : packet->ip_header_bytes;
+
+	headers += packet->protocol == RUDDER_IP_TCP ? 20 : 8;
+	return skb->gso_size + headers > mtu;
+}
+
+static __always_inline int rudder_is_too_big(struct __sk_buff *skb, const struct rudder_packet *packet,
+					     const struct rudder_way *way)
+{
+	__u32 mtu_bytes = 0;
+	long verdict;
+
+	if (skb->len - packet->l3_offset <= way->mtu)
+		return 0;
+	if (!skb->gso_size)
+		return 1;
+	verdict = bpf_check_mtu(skb, way->ifindex, &mtu_bytes, 0, BPF_MTU_CHK_SEGS);
+	return verdict < 0 ? rudder_is_segment_too_big(skb, packet, way->mtu) : verdict != BPF_MTU_CHK_RET_SUCCESS;
+}
+
+/* Can this device take the packet now? Returns enum rudder_reason. */
+static __always_inline int rudder_check_way(struct __sk_buff *skb, const struct rudder_packet *packet,
+					    const struct rudder_way *way)
+{
+	if (!(way->flags & RUDDER_NH_LINK_UP))
+		return RUDDER_REASON_LINK_DOWN;
+	if (way->flags & RUDDER_NH_UNREACHABLE)
+		return RUDDER_REASON_NO_ROUTE;
+	return rudder_is_too_big(skb, packet, way) ? RUDDER_REASON_TOO_BIG : RUDDER_REASON_NONE;
+}
+
+/* ---- MAC addresses ----------------------------------------------------------------------------- */
+
+static __always_inline void rudder_set_macs(__u8 *ethernet, __u64 dst, __u64 src)
+{
+	__builtin_memcpy(ethernet, &dst, 6);
+	__builtin_memcpy(ethernet + 6, &src, 6);
+}
+
+/* The group MAC of a multicast destination, in the layout of rudder_next_hop.dst. *Source*: RFC 1112, RFC 2464. */
+static __always_inline __u64 rudder_group_mac(__u8 family, const __u32 *ip)
+{
+	__u8 mac[8] = { 0x33, 0x33, 0, 0, 0, 0, 0, 0 };
+	__u32 last = family == 4 ? ip[4] : ip[9];
+	__u64 result;
+
+	__builtin_memcpy(mac + 2, &last, 4);
+	if (family == 4) {
+		mac[0] = 0x01;
+		mac[1] = 0x00;
+		mac[2] = 0x5e;
+		mac[3] &= 0x7f;
+	}
+	__builtin_memcpy(&result, mac, sizeof(result));
+	return result;
+}
+
+static __always_inline int rudder_is_rewritten_multicast(__u8 family, const __u32 *ip)
+{
+	return family == 4 ? rudder_is_multicast4(ip[4]) : rudder_is_multicast6(ip + 6);
+}
+
+/* Decides how the link-layer header comes about and fills scratch->ethernet for RUDDER_LINK_MAC. */
+static __always_inline enum rudder_link_mode rudder_choose_link(struct rudder_scratch *s, const struct rudder_way *way)
+{
+	__u8 family = s->packet.family;
+
+	if (way->flags & RUDDER_NH_LAYER3)
+		return RUDDER_LINK_KEEP;
+	if (way->flags & RUDDER_NH_MAC_VALID) {
+		rudder_set_macs(s->ethernet, way->dst, way->src);
+		return RUDDER_LINK_MAC;
+	}
+	if (rudder_is_rewritten_multicast(family, s->rewritten.ip)) {
+		rudder_set_macs(s->ethernet, rudder_group_mac(family, s->rewritten.ip), way->src);
+		return RUDDER_LINK_MAC;
+	}
+	rudder_set_macs(s->ethernet, 0, way->src);
+	return way->flags & RUDDER_NH_BY_PACKET ? RUDDER_LINK_RESOLVE : RUDDER_LINK_UNKNOWN;
+}
+
+/* The MAC of the next hop towards the rewritten destination, out of the target's device. Needs no state but the
+ * scratch memory. Returns enum rudder_reason. A global function: verified once for all its callers. */
+__attribute__((noinline)) int rudder_resolve(struct __sk_buff *skb, __u32 ifindex)
+{
+	struct rudder_scratch *s = rudder_get_scratch();
+	struct bpf_fib_lookup query = {};
+	long verdict;
+
+	if (!s)
+		return RUDDER_REASON_BAD_POLICY;
+	query.ifindex = ifindex;
+	query.l4_protocol = s->packet.protocol;
+	if (s->packet.family == 4) {
+		query.family = RUDDER_AF_INET;
+		query.ipv4_src = s->rewritten.ip[3];
+		query.ipv4_dst = s->rewritten.ip[4];
+	} else {
+		query.family = RUDDER_AF_INET6;
+		__builtin_memcpy(query.ipv6_src, &s->rewritten.ip[2], 16);
+		__builtin_memcpy(query.ipv6_dst, &s->rewritten.ip[6], 16);
+	}
+	verdict = bpf_fib_lookup(skb, &query, sizeof(query), BPF_FIB_LOOKUP_OUTPUT);
+	if (verdict == BPF_FIB_LKUP_RET_NO_NEIGH)
+		return RUDDER_REASON_NO_NEIGHBOUR;
+	if (verdict != BPF_FIB_LKUP_RET_SUCCESS || query.ifindex != ifindex)
+		return RUDDER_REASON_NO_ROUTE;
+	__builtin_memcpy(s->ethernet, query.dmac, 6);
+	return RUDDER_REASON_NONE;
+}
