@@ -22,4 +22,9 @@ struct ApplyOutcome {
 ApplyOutcome apply(KernelPort& kernel, Applied& applied, Plan plan, Image image,
                    const std::map<std::uint32_t, NextHopEntry>& next_hops);
 
+/// Takes hooks that the kernel no longer lists (the device was deleted, perhaps made again with the same index; somebody
+/// removed our filter) off the record, so that the next plan attaches them again. Returns them.
+/// To be called before make_plan whenever links have changed, and from time to time. *Errors*: the kernel cannot be asked.
+Result<std::vector<HookSpec>> forget_lost_hooks(KernelPort& kernel, Applied& applied);
+
 }  // namespace rudder

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shell/kernel/apply.hpp"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+#include <variant>
+
+// Keeps I2 (publish is the only commit point; what was done before it is undone in reverse) and, by
+// recording only what the kernel confirmed, the truth of `applied`.
+namespace rudder {
+namespace {
+
+using NextHopWrite = std::pair<std::uint32_t, NextHopEntry>;
+
+void insert_hook(std::vector<HookSpec>& hooks, const HookSpec& hook) {
+    const auto place = std::lower_bound(hooks.begin(), hooks.end(), hook);
+    if (place == hooks.end() || *place != hook) {
+        hooks.insert(place, hook);
+    }
+}
+
+/// The steps before the commit point, and the way back.
+class Transaction {
+public:
+    Transaction(KernelPort& kernel, Applied& applied) : kernel_(kernel), applied_(applied) {}
+
+    Status prepare(const Plan& plan, const Image& image) {
+        // Normally there is none; after a failed free its packets may still read slots that are now given away again.
+        if (Status status = kernel_.free_previous(); !status) {
+            return status.error().within("the generation before the running one is still there");
+        }
+        for (const auto& write : plan.new_next_hops) {
+            if (Status status = kernel_.write_next_hop(write.first, write.second); !status) {
+                return status;
+            }
+            steps_.emplace_back(write);
+        }
+        if (plan.publishes) {
+            Result<StageId> stage = kernel_.stage(image, plan.generation);
+            if (!stage) {
+                return stage.error();
+            }
+            steps_.emplace_back(*stage);
+        }
+        for (const HookSpec& hook : plan.attach) {
+            if (Status status = kernel_.attach(hook); !status) {
+                return status;
+            }
+            steps_.emplace_back(hook);
+        }
+        return {};
+    }
+
+    Status commit() {
+        for (const Step& step : steps_) {
+            if (const auto* stage = std::get_if<StageId>(&step)) {
+                return kernel_.publish(*stage);
+            }
+        }
+        return {};
+    }
+
+    void record() {
+        for (const Step& step : steps_) {
+            if (const auto* write = std::get_if<NextHopWrite>(&step)) {
+                applied_.next_hops[write->first] = write->second;
+            } else if (const auto* hook = std::get_if<HookSpec>(&step)) {
+                insert_hook(applied_.hooks, *hook);
+            }
+        }
+    }
+
+    std::vector<Error> undo() {
+        for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
+            std::visit([this](const auto& done) { undo_step(done); }, *step);
+        }
+        return std::move(warnings_);
+    }
+
+private:
+    using Step = std::variant<NextHopWrite, StageId, HookSpec>;
+
+    void undo_step(const StageId& stage) { kernel_.discard(stage); }
+
+    // What cannot be taken back harms no packet (no running generation refers to it), but it is there:
+    // it goes on record, so that the next plan removes it.
+    void undo_step(const HookSpec& hook) {
+        if (Status status = kernel_.detach(hook); !status) {
+            warnings_.push_back(status.error().within("undo"));
+            insert_hook(applied_.hooks, hook);
+        }
+    }
+
+    void undo_step(const NextHopWrite& write) {
+        const auto before = applied_.next_hops.find(write.first);
+        const NextHopEntry entry = before == applied_.next_hops.end() ? NextHopEntry{} : before->second;
+        if (Status status = kernel_.write_next_hop(write.first, entry); !status) {
+            warnings_.push_back(status.error().within("undo"));
+            applied_.next_hops[write.first] = write.second;
+        }
+    }
+
+    KernelPort& kernel_;
+    Applied& applied_;
+    std::vector<Step> steps_;
+    std::vector<Error> warnings_;
+};
+
+void write_changed_next_hops(KernelPort& kernel, Applied& applied, const Plan& plan, std::vector<Error>& warnings) {
+    for (const auto& [slot, entry] : plan.changed_next_hops) {
+        if (Status status = kernel.write_next_hop(slot, entry); !status) {
+            warnings.push_back(status.error());
+        } else {
+            applied.next_hops[slot] = entry;
+        }
+    }
+}
+
+void detach_hooks(KernelPort& kernel, Applied& applied, const Plan& plan, std::vector<Error>& warnings) {
+    for (const HookSpec& hook : plan.detach) {
+        if (Status status = kernel.detach(hook); !status) {
+            warnings.push_back(status.error());
+        } else {
+            std::erase(applied.hooks, hook);
+        }
+    }
+}
+
+// A slot that could not be zeroed, or that packets of the old generation may still count in, must not
+// be handed to another name: its numbers would be inherited (I6). It is tried again by each apply.
+void release_counters(KernelPort& kernel, Slots& slots, std::set<std::uint32_t> released, bool is_freed,
+                      std::vector<Error>& warnings) {
+    for (const auto& owner : slots.counters) {
+        released.erase(owner.second);
+    }
+    slots.uncleared_counters = released;
+    if (released.empty() || !is_freed) {
+        return;
+    }
+    if (Status status = kernel.clear_counters({released.begin(), released.end()}); !status) {
+        warnings.push_back(status.error());
+        return;
+    }
+    slots.uncleared_counters.clear();
+}
+
+// A slot kept on record here is seen by the next plan as one to release.
+void release_next_hops(KernelPort& kernel, Applied& applied, const Plan& plan, bool is_freed,
+                       std::vector<Error>& warnings) {
+    if (!is_freed) {
+        return;
+    }
+    for (const std::uint32_t slot : plan.released_next_hops) {
+        if (Status status = kernel.write_next_hop(slot, NextHopEntry{}); !status) {
+            warnings.push_back(status.error());
+        } else {
+            applied.next_hops.erase(slot);
+        }
+    }
+}
+
+}  // namespace
+
+ApplyOutcome apply(KernelPort& kernel, Applied& applied, Plan plan, Image image,
+                   const std::map<std::uint32_t, NextHopEntry>& /*next_hops: the plan holds what changes*/) {
+    ApplyOutcome outcome;
+    Transaction transaction(kernel, applied);
+    outcome.status = transaction.prepare(plan, image);
+    if (outcome.status) {
+        outcome.status = transaction.commit();
+    }
+    if (!outcome.status) {
+        outcome.warnings = transaction.undo();
+        return outcome;
+    }
+    transaction.record();
+    if (plan.publishes) {
+        applied.generation = plan.generation;
+    }
+    std::set<std::uint32_t> released = std::move(applied.image.slots.uncleared_counters);
+    released.merge(image.slots.uncleared_counters);
+    released.insert(plan.released_counters.begin(), plan.released_counters.end());
+    applied.image = std::move(image);
+    write_changed_next_hops(kernel, applied, plan, outcome.warnings);
+    detach_hooks(kernel, applied, plan, outcome.warnings);
+    Status freed = kernel.free_previous();
+    if (!freed) {
+        outcome.warnings.push_back(freed.error());
+    }
+    release_counters(kernel, applied.image.slots, std::move(released), freed.is_ok(), outcome.warnings);
+    release_next_hops(kernel, applied, plan, freed.is_ok(), outcome.warnings);
+    return outcome;
+}
+
+Result<std::vector<HookSpec>> forget_lost_hooks(KernelPort& kernel, Applied& applied) {
+    const Result<std::vector<HookStatus>> listed = kernel.list_hooks();
+    if (!listed) {
+        return listed.error();
+    }
+    std::set<HookSpec> alive;
+    for (const HookStatus& status : *listed) {
+        if (status.is_attached) {
+            alive.insert(status.hook);
+        }
+    }
+    std::vector<HookSpec> lost;
+    std::erase_if(applied.hooks, [&](const HookSpec& hook) {
+        const bool is_lost = !alive.contains(hook);
+        if (is_lost) {
+            lost.push_back(hook);
+        }
+        return is_lost;
+    });
+    return lost;
+}
+
+}  // namespace rudder

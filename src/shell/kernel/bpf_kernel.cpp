@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shell/kernel/bpf_kernel.hpp"
+
+#include "shell/kernel/bpf_error.hpp"
+#include "shell/kernel/features.hpp"
+#include "shell/kernel/map_info.hpp"
+#include "shell/kernel/tcx.hpp"
+
+#include <rudder_abi.h>
+
+#include <bpf/bpf.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <utility>
+
+namespace rudder {
+namespace {
+
+constexpr std::uint32_t k_slot = 0;  // the only entry of `active` and `programs`
+
+Status set_slot(int map_fd, int value_fd, const std::string& operation) {
+    if (const int result = bpf_map_update_elem(map_fd, &k_slot, &value_fd, BPF_ANY); result != 0) {
+        return errno_error(operation, result);
+    }
+    return {};
+}
+
+/// Id of the map or program in the slot; 0 when it is empty.
+Result<std::uint32_t> slot_id(int map_fd, const std::string& operation) {
+    std::uint32_t id = 0;
+    const int result = bpf_map_lookup_elem(map_fd, &k_slot, &id);
+    if (result != 0 && result != -ENOENT) {
+        return errno_error(operation, result);
+    }
+    return result == 0 ? id : 0;
+}
+
+}  // namespace
+
+BpfKernel::BpfKernel(BpfKernelOptions options, BpfObject hooks, NextHopTable next_hops, std::uint32_t cpus)
+    : options_(std::move(options)), hooks_(std::move(hooks)), next_hops_(std::move(next_hops)), cpus_(cpus) {}
+
+Result<StageId> BpfKernel::stage(const Image& image, std::uint64_t generation) {
+    const std::string operation = "stage generation " + std::to_string(generation);
+    if (Status status = load_tier(image.tier); !status) {
+        return status.error().within(operation);
+    }
+    Result<UniqueFd> map = make_blob(image, generation);
+    if (!map) {
+        if (!is_tier_in_use(image.tier)) {
+            tiers_.erase(image.tier);
+        }
+        return map.error().within(operation);
+    }
+    const StageId id{next_stage_++};
+    staged_.emplace(id.value, Blob{image.tier, std::move(map).value()});
+    return id;
+}
+
+void BpfKernel::discard(StageId stage) {
+    const auto staged = staged_.find(stage.value);
+    if (staged == staged_.end()) {
+        return;
+    }
+    const std::size_t tier = staged->second.tier;
+    staged_.erase(staged);
+    if (!is_tier_in_use(tier)) {
+        tiers_.erase(tier);  // it has never seen a packet: nothing to count, nobody to wait for
+    }
+}
+
+Status BpfKernel::publish(StageId stage) {
+    const auto staged = staged_.find(stage.value);
+    if (staged == staged_.end()) {
+        return Error{"publish: no such stage", EINVAL};
+    }
+    Blob& blob = staged->second;
+    const bool is_running_tier = active_ && active_->tier == blob.tier;
+    Status status = is_running_tier
+                        ? set_slot(tiers_.at(blob.tier).map_fd("active"), blob.map.get(), "publish: set the active slot")
+                        : switch_tier(blob);
+    if (!status) {
+        return status;
+    }
+    if (active_) {
+        previous_.push_back(std::move(*active_));
+    }
+    active_ = std::move(blob);
+    staged_.erase(staged);
+    return {};
+}
+
+/// No packet reads the new tier's slot before its classifier is entered, so filling it is not yet the commit.
+Status BpfKernel::switch_tier(const Blob& blob) {
+    const BpfObject& tier = tiers_.at(blob.tier);
+    if (Status status = set_slot(tier.map_fd("active"), blob.map.get(), "publish: fill the slot of the new tier"); !status) {
+        return status;
+    }
+    Status status = set_slot(hooks_.map_fd("programs"), tier.classify().fd, "publish: switch to the new tier");
+    if (!status) {
+        (void)bpf_map_delete_elem(tier.map_fd("active"), &k_slot);
+    }
+    return status;
+}
+
+/// Writing a slot of an array of maps returns only after the RCU grace period (maybe_wait_bpf_programs in
+/// kernel/bpf/syscall.c); writing a program array waits for nobody. So after a change of tier the running
+/// slot is written once more, with what it holds: then no packet is in the old tier, its blob or its counters.
+Status BpfKernel::wait_for_packets() const {
+    return set_slot(tiers_.at(active_->tier).map_fd("active"), active_->map.get(), "wait for packets in the old generation");
+}
+
+Status BpfKernel::free_previous() {
+    if (!active_) {
+        return {};
+    }
+    std::vector<std::size_t> retired;
+    for (const auto& [tier, object] : tiers_) {
+        const bool is_staged = std::any_of(staged_.begin(), staged_.end(),
+                                           [tier = tier](const auto& staged) { return staged.second.tier == tier; });
+        if (tier != active_->tier && !is_staged) {
+            retired.push_back(tier);
+        }
+    }
+    if (!retired.empty()) {
+        if (Status status = wait_for_packets(); !status) {
+            return status;
+        }
+    }
+    for (const std::size_t tier : retired) {
+        if (Status status = retire_tier(tier); !status) {
+            return status;
+        }
+    }
+    previous_.clear();
+    return {};
+}
+
+bool BpfKernel::is_tier_in_use(std::size_t tier) const {
+    const auto is_of_tier = [tier](const Blob& blob) { return blob.tier == tier; };
+    return (active_ && is_of_tier(*active_)) || std::any_of(previous_.begin(), previous_.end(), is_of_tier) ||
+           std::any_of(staged_.begin(), staged_.end(), [&](const auto& staged) { return is_of_tier(staged.second); });
+}
+
+Status BpfKernel::load_tier(std::size_t tier) {
+    if (tiers_.contains(tier)) {
+        return {};
+    }
+    Result<BpfObject> object = BpfObject::load_tier(rudder::tiers().at(tier), hooks_, options_.log);
+    if (!object) {
+        return object.error();
+    }
+    tiers_.emplace(tier, std::move(object).value());
+    return {};
+}
+
+Result<UniqueFd> BpfKernel::make_blob(const Image& image, std::uint64_t generation) const {
+    const std::uint32_t bytes = rudder::tiers().at(image.tier).blob_bytes;
+    if (image.blob.size() > bytes || image.blob.size() < sizeof(rudder_blob_header)) {
+        return Error{"image of " + std::to_string(image.blob.size()) + " bytes in a tier of " + std::to_string(bytes), EINVAL};
+    }
+    std::vector<std::uint8_t> value(bytes);
+    std::copy(image.blob.begin(), image.blob.end(), value.begin());
+    std::memcpy(value.data() + offsetof(rudder_blob_header, generation), &generation, sizeof(generation));
+    Result<int> created = create_blob_map(bytes);
+    if (!created) {
+        return created.error();
+    }
+    UniqueFd map(*created);
+    if (const int result = bpf_map_update_elem(map.get(), &k_slot, value.data(), BPF_ANY); result != 0) {
+        return errno_error("fill the blob map", result);
+    }
+    if (can_freeze_) {
+        if (const int result = bpf_map_freeze(map.get()); result != 0) {
+            return errno_error("freeze the blob map", result);
+        }
+    }
+    return map;
+}
+
+Status BpfKernel::attach(const HookSpec& hook) {
+    const HookProgram& program = hook.direction == Direction::ingress ? hooks_.ingress() : hooks_.egress();
+    const LibbpfCapture log(options_.log);
+    if (Status status = driver_->attach(hook, program); !status) {
+        return status.error().within("attach");
+    }
+    return {};
+}
+
+Status BpfKernel::detach(const HookSpec& hook) {
+    const LibbpfCapture log(options_.log);
+    if (Status status = driver_->detach(hook); !status) {
+        return status.error().within("detach");
+    }
+    return {};
+}
+
+Status BpfKernel::write_next_hop(std::uint32_t slot, const NextHopEntry& entry) { return next_hops_.write(slot, entry); }
+
+Result<std::vector<HookStatus>> BpfKernel::list_hooks() { return driver_->list(); }
+
+Result<std::vector<MapStatus>> BpfKernel::list_maps() {
+    std::vector<int> descriptors = hooks_.own_map_fds();
+    for (const auto& [tier, object] : tiers_) {
+        const std::vector<int> own = object.own_map_fds();
+        descriptors.insert(descriptors.end(), own.begin(), own.end());
+    }
+    if (active_) {
+        descriptors.push_back(active_->map.get());
+    }
+    for (const Blob& blob : previous_) {
+        descriptors.push_back(blob.map.get());
+    }
+    std::vector<MapStatus> maps;
+    for (const int descriptor : descriptors) {
+        Result<MapStatus> status = map_status(descriptor);
+        if (!status) {
+            return status.error();
+        }
+        maps.push_back(std::move(status).value());
+    }
+    return maps;
+}
+
+/// The kernel tells ids; turning an id into a descriptor needs CAP_SYS_ADMIN, so the ids are looked up among
+/// the objects this process holds. An id that is not ours is an error, since nobody else may write these slots.
+Result<std::uint64_t> BpfKernel::active_generation() {
+    const std::string operation = "read back the active generation";
+    const Result<std::uint32_t> program = slot_id(hooks_.map_fd("programs"), operation);
+    if (!program || *program == 0) {
+        return program ? Result<std::uint64_t>(std::uint64_t{0}) : program.error();
+    }
+    for (const auto& [tier, object] : tiers_) {
+        if (object.classify().id == *program) {
+            const Result<std::uint32_t> map = slot_id(object.map_fd("active"), operation);
+            return map ? generation_of(*map) : map.error();
+        }
+    }
+    return Error{operation + ": the program array holds a program that is not ours", ESTALE};
+}
+
+Result<std::uint64_t> BpfKernel::generation_of(std::uint32_t blob_map_id) const {
+    const auto read = [&](const Blob& blob) -> Result<std::uint64_t> {
+        std::vector<std::uint8_t> value(rudder::tiers().at(blob.tier).blob_bytes);
+        if (const int result = bpf_map_lookup_elem(blob.map.get(), &k_slot, value.data()); result != 0) {
+            return errno_error("read the active blob", result);
+        }
+        rudder_blob_header header{};
+        std::memcpy(&header, value.data(), sizeof(header));
+        return std::uint64_t{header.generation};
+    };
+    std::vector<const Blob*> known;
+    if (active_) {
+        known.push_back(&*active_);
+    }
+    for (const Blob& blob : previous_) {
+        known.push_back(&blob);
+    }
+    for (const Blob* blob : known) {
+        const Result<std::uint32_t> id = map_id(blob->map.get());
+        if (!id) {
+            return id.error();
+        }
+        if (*id == blob_map_id) {
+            return read(*blob);
+        }
+    }
+    return Error{"the active slot holds a map that is not ours", ESTALE};
+}
+
+}  // namespace rudder

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shell/kernel/bpf_object.hpp"
+
+#include "shell/kernel/bpf_error.hpp"
+#include "shell/kernel/map_info.hpp"
+#include "shell/kernel/unique_fd.hpp"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#include "rudder_tc.skel.h"
+#pragma GCC diagnostic pop
+
+#include <cassert>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+namespace rudder {
+
+struct BpfObject::Skeleton {
+    rudder_tc_bpf* bpf = nullptr;
+
+    explicit Skeleton(rudder_tc_bpf* opened) : bpf(opened) {}
+    Skeleton(const Skeleton&) = delete;
+    Skeleton& operator=(const Skeleton&) = delete;
+    ~Skeleton() { rudder_tc_bpf__destroy(bpf); }
+};
+
+namespace {
+
+/// Maps of which each tier has its own: the slot and counters, sized for it, and the constants it was loaded with.
+bool is_own_map_of_tier(const bpf_map* map) {
+    const std::string_view name = bpf_map__name(map);
+    return bpf_map__is_internal(map) || name == "active" || name == "counters";
+}
+
+Error load_error(const LibbpfCapture& log, const std::string& operation, int code) {
+    Error error = errno_error(operation, code);
+    const std::string tail = log.tail();
+    if (!tail.empty()) {
+        error.message += " (" + tail + ")";
+    }
+    return error;
+}
+
+}  // namespace
+
+BpfObject::BpfObject(std::unique_ptr<Skeleton> skeleton) : skeleton_(std::move(skeleton)) {}
+BpfObject::BpfObject(BpfObject&&) noexcept = default;
+BpfObject& BpfObject::operator=(BpfObject&&) noexcept = default;
+BpfObject::~BpfObject() = default;
+
+bpf_object* BpfObject::object() const { return skeleton_->bpf->obj; }
+
+Result<BpfObject> BpfObject::open(const LibbpfCapture& log) {
+    rudder_tc_bpf* opened = rudder_tc_bpf__open();
+    const int error = errno;
+    if (opened == nullptr) {
+        return load_error(log, "open the BPF object", error);
+    }
+    return BpfObject(std::make_unique<Skeleton>(opened));
+}
+
+Status BpfObject::find_program(const char* name, HookProgram& program) const {
+    program.fd = bpf_program__fd(bpf_object__find_program_by_name(object(), name));
+    const Result<std::uint32_t> id = program_id(program.fd);
+    if (!id) {
+        return id.error().within(name);
+    }
+    program.id = *id;
+    return {};
+}
+
+Status BpfObject::load(const LibbpfCapture& log) {
+    if (const int result = rudder_tc_bpf__load(skeleton_->bpf); result != 0) {
+        return load_error(log, "load the BPF object", result);
+    }
+    return {};
+}
+
+Result<BpfObject> BpfObject::load_hooks(const LibbpfSink& sink) {
+    const LibbpfCapture log(sink);
+    Result<BpfObject> opened = open(log);
+    if (!opened) {
+        return opened;
+    }
+    rudder_tc_bpf& bpf = *opened->skeleton_->bpf;
+    bpf_program__set_autoload(bpf.progs.rudder_classify, false);
+    bpf_map* map = nullptr;
+    bpf_object__for_each_map(map, opened->object()) {
+        if (is_own_map_of_tier(map)) {
+            bpf_map__set_autocreate(map, false);
+        }
+    }
+    Status status = opened->load(log);
+    if (status) {
+        status = opened->find_program("rudder_ingress", opened->ingress_);
+    }
+    if (status) {
+        status = opened->find_program("rudder_egress", opened->egress_);
+    }
+    if (!status) {
+        return status.error().within("entry programs");
+    }
+    return opened;
+}
+
+Status BpfObject::share_maps(const BpfObject& hooks) {
+    bpf_map* map = nullptr;
+    bpf_object__for_each_map(map, object()) {
+        if (is_own_map_of_tier(map)) {
+            continue;
+        }
+        const int shared = hooks.map_fd(bpf_map__name(map));
+        if (const int result = bpf_map__reuse_fd(map, shared); result != 0) {
+            return errno_error(std::string("share map ") + bpf_map__name(map), result);
+        }
+    }
+    return {};
+}
+
+Result<BpfObject> BpfObject::load_tier(const Tier& tier, const BpfObject& hooks, const LibbpfSink& sink) {
+    const std::string operation = "classifier for " + std::to_string(tier.blob_bytes) + " bytes";
+    const LibbpfCapture log(sink);
+    Result<BpfObject> opened = open(log);
+    if (!opened) {
+        return opened.error().within(operation);
+    }
+    rudder_tc_bpf& bpf = *opened->skeleton_->bpf;
+    bpf.rodata->blob_bytes = tier.blob_bytes;
+    bpf_program__set_autoload(bpf.progs.rudder_ingress, false);
+    bpf_program__set_autoload(bpf.progs.rudder_egress, false);
+    bpf_map__set_max_entries(bpf.maps.counters, tier.counter_slots);
+    // The kernel takes value size and flags of all generations from this example and then forgets it.
+    const Result<int> example = create_blob_map(tier.blob_bytes);
+    if (!example) {
+        return example.error().within(operation);
+    }
+    const UniqueFd example_owner(*example);
+    bpf_map__set_inner_map_fd(bpf.maps.active, example_owner.get());
+    Status status = opened->share_maps(hooks);
+    if (status) {
+        status = opened->load(log);
+    }
+    if (status) {
+        status = opened->find_program("rudder_classify", opened->classify_);
+    }
+    if (!status) {
+        return status.error().within(operation);
+    }
+    return opened;
+}
+
+int BpfObject::map_fd(const char* name) const {
+    const int fd = bpf_object__find_map_fd_by_name(object(), name);
+    assert(fd >= 0);
+    return fd;
+}
+
+std::uint32_t BpfObject::map_entries(const char* name) const {
+    return bpf_map__max_entries(bpf_object__find_map_by_name(object(), name));
+}
+
+std::vector<int> BpfObject::own_map_fds() const {
+    const bool is_tier = classify_.fd >= 0;
+    std::vector<int> descriptors;
+    const bpf_map* map = nullptr;
+    bpf_object__for_each_map(map, object()) {
+        if (bpf_map__fd(map) >= 0 && is_own_map_of_tier(map) == is_tier) {
+            descriptors.push_back(bpf_map__fd(map));
+        }
+    }
+    return descriptors;
+}
+
+Result<int> create_blob_map(std::uint32_t blob_bytes) {
+    bpf_map_create_opts options{};
+    options.sz = sizeof(options);
+    options.map_flags = BPF_F_RDONLY_PROG;
+    const int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "rudder_blob", sizeof(std::uint32_t), blob_bytes, 1, &options);
+    if (fd < 0) {
+        Error error = errno_error("create a blob map of " + std::to_string(blob_bytes) + " bytes", fd);
+        if (error.code == E2BIG) {
+            error.message += " (this kernel limits a map value to 4 MiB; Linux 6.0 and later do not)";
+        }
+        return error;
+    }
+    return fd;
+}
+
+}  // namespace rudder

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shell/kernel/cls_bpf.hpp"
+
+#include "shell/kernel/bpf_error.hpp"
+#include "shell/kernel/tc_netlink.hpp"
+
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+#include <net/if.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <optional>
+
+namespace rudder {
+namespace {
+
+bpf_tc_hook tc_hook(const HookSpec& hook) {
+    bpf_tc_hook tc{};
+    tc.sz = sizeof(tc);
+    tc.ifindex = static_cast<int>(hook.ifindex);
+    tc.attach_point = hook.direction == Direction::ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS;
+    return tc;
+}
+
+bpf_tc_opts tc_place(const ClsBpfPlace& place) {
+    bpf_tc_opts options{};
+    options.sz = sizeof(options);
+    options.handle = place.handle;
+    options.priority = place.priority;
+    return options;
+}
+
+/// libbpf names a filter after its program: "rudder_ingress:[42]".
+bool is_named_like_ours(const TcFilter& filter) {
+    return filter.kind == "bpf" &&
+           (filter.program_name.starts_with("rudder_ingress:[") || filter.program_name.starts_with("rudder_egress:["));
+}
+
+Result<std::optional<TcFilter>> filter_at(const HookSpec& hook, const ClsBpfPlace& place) {
+    Result<std::vector<TcFilter>> filters = dump_filters(hook);
+    if (!filters) {
+        return filters.error();
+    }
+    const auto found = std::find_if(filters->begin(), filters->end(), [&](const TcFilter& filter) {
+        return filter.priority == place.priority && filter.handle == place.handle;
+    });
+    return found == filters->end() ? std::nullopt : std::optional<TcFilter>(*found);
+}
+
+/// A missing clsact. EEXIST is the normal case; an `ingress` qdisc in its place serves ingress only, which
+/// the attach then says.
+Status ensure_clsact(const HookSpec& hook) {
+    bpf_tc_hook tc = tc_hook(hook);
+    const int result = bpf_tc_hook_create(&tc);
+    if (result != 0 && result != -EEXIST) {
+        return errno_error("create clsact qdisc", result);
+    }
+    return {};
+}
+
+Error conflict_error(const HookSpec& hook, const ClsBpfPlace& place, int code) {
+    const Result<std::vector<TcFilter>> filters = dump_filters(hook);
+    if (filters) {
+        for (const TcFilter& filter : *filters) {
+            const bool is_same_kind = filter.kind == "bpf";
+            if (filter.priority == place.priority && (!is_same_kind || filter.handle == place.handle)) {
+                return {fmt::format("the filter \"{}\" (kind {}) of another program holds priority {} handle {:#x}",
+                                    filter.program_name, filter.kind, filter.priority, filter.handle),
+                        EEXIST};
+            }
+        }
+    }
+    return errno_error("add bpf filter", code);
+}
+
+Status remove_filter(const HookSpec& hook, const ClsBpfPlace& place) {
+    const bpf_tc_hook tc = tc_hook(hook);
+    const bpf_tc_opts options = tc_place(place);
+    const int result = bpf_tc_detach(&tc, &options);
+    if (result != 0 && result != -ENOENT && result != -ENODEV) {
+        return errno_error("delete bpf filter at " + hook_text(hook), result);
+    }
+    return {};
+}
+
+/// A filter that a killed daemon left is replaced in one step, so that no packet passes without a program.
+int add_filter(const HookSpec& hook, const ClsBpfPlace& place, const HookProgram& program) {
+    const bpf_tc_hook tc = tc_hook(hook);
+    bpf_tc_opts options = tc_place(place);
+    options.prog_fd = program.fd;
+    const int result = bpf_tc_attach(&tc, &options);
+    if (result != -EEXIST) {
+        return result;
+    }
+    const Result<std::optional<TcFilter>> present = filter_at(hook, place);
+    if (!present || !present->has_value() || !is_named_like_ours(**present)) {
+        return result;
+    }
+    options = tc_place(place);
+    options.prog_fd = program.fd;
+    options.flags = BPF_TC_F_REPLACE;
+    return bpf_tc_attach(&tc, &options);
+}
+
+}  // namespace
+
+Status ClsBpfDriver::attach(const HookSpec& hook, const HookProgram& program) {
+    const std::string operation = "cls_bpf at " + hook_text(hook);
+    if (const auto known = program_ids_.find(hook); known != program_ids_.end()) {
+        if (status_of(hook, known->second).is_attached) {
+            return {};
+        }
+        program_ids_.erase(known);  // the device or its clsact was deleted and made again
+    }
+    if (Status status = ensure_clsact(hook); !status) {
+        return status.error().within(operation);
+    }
+    if (const int result = add_filter(hook, place_, program); result != 0) {
+        return conflict_error(hook, place_, result).within(operation);
+    }
+    program_ids_.emplace(hook, program.id);
+    return {};
+}
+
+Status ClsBpfDriver::detach(const HookSpec& hook) {
+    const auto known = program_ids_.find(hook);
+    if (known == program_ids_.end()) {
+        return {};
+    }
+    const Result<std::optional<TcFilter>> present = filter_at(hook, place_);
+    if (!present) {
+        return present.error();
+    }
+    if (present->has_value() && (*present)->program_id == known->second) {
+        if (Status status = remove_filter(hook, place_); !status) {
+            return status;
+        }
+    }
+    program_ids_.erase(known);
+    return {};
+}
+
+HookStatus ClsBpfDriver::status_of(const HookSpec& hook, std::uint32_t program_id) const {
+    HookStatus status{hook, "cls_bpf", 0, false, {}};
+    const Result<std::optional<TcFilter>> present = filter_at(hook, place_);
+    if (!present) {
+        status.detail = present.error().message;
+    } else if (!present->has_value()) {
+        status.detail = "our filter is not on this device";
+    } else if ((*present)->program_id != program_id) {
+        status.detail = "replaced by \"" + (*present)->program_name + "\"";
+    } else {
+        status.is_attached = true;
+        status.program_id = program_id;
+        status.detail = fmt::format("priority {} handle {:#x}", place_.priority, place_.handle);
+    }
+    return status;
+}
+
+Result<std::vector<HookStatus>> ClsBpfDriver::list() {
+    std::vector<HookStatus> all;
+    for (const auto& [hook, program_id] : program_ids_) {
+        all.push_back(status_of(hook, program_id));
+    }
+    return all;
+}
+
+Result<int> remove_leftover_filters(const ClsBpfPlace& place) {
+    const std::unique_ptr<struct if_nameindex, decltype(&if_freenameindex)> names(if_nameindex(), if_freenameindex);
+    if (!names) {
+        return errno_error("list network devices", errno);
+    }
+    int removed = 0;
+    Status first_failure;
+    for (const struct if_nameindex* device = names.get(); device->if_index != 0; ++device) {
+        for (const Direction direction : {Direction::ingress, Direction::egress}) {
+            const HookSpec hook{device->if_index, direction};
+            const Result<std::optional<TcFilter>> present = filter_at(hook, place);
+            Status status = present ? Status{} : Status{present.error()};
+            if (present && present->has_value() && is_named_like_ours(**present)) {
+                status = remove_filter(hook, place);
+                removed += status ? 1 : 0;
+            }
+            if (!status && first_failure) {
+                first_failure = status;
+            }
+        }
+    }
+    if (!first_failure) {
+        return first_failure.error().within("remove left-over filters");
+    }
+    return removed;
+}
+
+}  // namespace rudder
