@@ -17,7 +17,7 @@
 namespace rudder {
 namespace {
 
-constexpr std::size_t k_comparisons = 2'000'000;
+constexpr std::size_t k_comparisons = 1'000'000;
 constexpr std::size_t k_keys_per_rule = 64;  // destinations under which one rule is filed
 
 bool covers(const std::vector<IpPrefix>& outer, const std::vector<IpPrefix>& inner) {
@@ -72,8 +72,8 @@ bool covers(const Match& outer, const Match& inner) {
     if ((inner.family_v4 && !outer.family_v4) || (inner.family_v6 && !outer.family_v6)) return false;
     if (outer.ip_proto && outer.ip_proto != inner.ip_proto) return false;
     if ((inner.dscp & ~outer.dscp) != 0) return false;
-    return covers(outer.src_ports, inner.src_ports) && covers(outer.dst_ports, inner.dst_ports) &&
-           covers(outer.src, inner.src) && covers(outer.dst, inner.dst);
+    return covers(outer.src, inner.src) && covers(outer.dst, inner.dst) && covers(outer.src_ports, inner.src_ports) &&
+           covers(outer.dst_ports, inner.dst_ports);
 }
 
 /// Rules filed by interfaces, direction and each of their destinations, so that only rules whose destination contains
