@@ -21,6 +21,7 @@ import traceback
 BUILD = pathlib.Path(os.environ.get("RUDDER_BUILD", pathlib.Path(__file__).parents[2] / "build/gcc"))
 RUDDERD = os.environ.get("RUDDERD", str(BUILD / "src/rudderd"))
 RUDDERSTAT = os.environ.get("RUDDERSTAT", str(BUILD / "src/rudderstat"))
+ATTACHMENT = os.environ.get("RUDDER_ATTACHMENT", "auto")  # "cls_bpf": as on kernels before 6.6
 ROOT = pathlib.Path("/run/lab")
 MARKER = "RUDDER_LAB_INSIDE"
 
@@ -195,13 +196,15 @@ class Daemon:
 
     def __init__(self, namespace, files=None, name="rudderd", arguments=(), wrapper=(), wait=True):
         self.namespace, self.name = namespace, name
-        self.arguments = list(arguments) + os.environ.get("RUDDERD_ARGUMENTS", "").split()
+        self.arguments = list(arguments)
         self.wrapper = list(wrapper)
         self.directory = ROOT / name / "conf.d"
         self.runtime = ROOT / name / "run"
+        self.settings = ROOT / name / "rudder.toml"
         self.log_path = ROOT / name / "log"
         self.directory.mkdir(parents=True, exist_ok=True)
         self.runtime.mkdir(exist_ok=True)
+        self.settings.write_text(f'attachment = "{ATTACHMENT}"\n')
         for file, text in (files or {}).items():
             (self.directory / file).write_text(text)
         self.process = None
@@ -216,7 +219,7 @@ class Daemon:
         self.notify.setblocking(False)
         self.status = []
         command = ["ip", "netns", "exec", self.namespace.name, *self.wrapper, RUDDERD, "--config-dir", str(self.directory),
-                   "--runtime-dir", str(self.runtime), *self.arguments]
+                   "--runtime-dir", str(self.runtime), "--settings", str(self.settings), *self.arguments]
         with open(self.log_path, "a") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env={**os.environ, "NOTIFY_SOCKET": str(path)})
