@@ -3,7 +3,7 @@
 
 #include "shell/config/sha256.hpp"
 #include "shell/config/trusted_file.hpp"
-#include "shell/os/errno_error.hpp"
+#include "shell/os/os_error.hpp"
 
 #include <fmt/format.h>
 

@@ -2,7 +2,7 @@
 #include "shell/config/config_watcher.hpp"
 
 #include "shell/config/config_set.hpp"
-#include "shell/os/errno_error.hpp"
+#include "shell/os/os_error.hpp"
 
 #include <algorithm>
 #include <array>
@@ -89,7 +89,7 @@ ConfigWatcher::WatchPlan ConfigWatcher::make_plan() const {
 Status ConfigWatcher::watch_again() {
     io_.reset();
     inotify_.reset(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-    if (!inotify_.is_open()) return errno_error("create inotify instance", errno);
+    if (!inotify_.is_open()) return os_error("create inotify instance", errno);
     being_written_.clear();
     // A directory may appear between the look and the watch: look until two looks agree.
     for (int attempt = 0; attempt < k_plan_tries; ++attempt) {
@@ -100,7 +100,7 @@ Status ConfigWatcher::watch_again() {
             if (descriptor >= 0) {
                 watched_[descriptor] = watched;
             } else if (errno != ENOENT && errno != ENOTDIR) {
-                return errno_error("watch " + watched.path, errno);
+                return os_error("watch " + watched.path, errno);
             }
         }
         if (make_plan() == plan_) break;

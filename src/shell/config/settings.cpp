@@ -3,7 +3,7 @@
 
 #include "core/config/prescan.hpp"
 #include "shell/config/trusted_file.hpp"
-#include "shell/os/errno_error.hpp"
+#include "shell/os/os_error.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -27,7 +27,7 @@ struct Word {
     std::string_view text;
     T value;
 };
-constexpr std::array k_attachments = {Word{"auto", Attachment::automatic}, Word{"tcx", Attachment::tcx}, Word{"cls_bpf", Attachment::cls_bpf}};
+constexpr std::array k_attachments = {Word{"auto", AttachmentSetting::automatic}, Word{"tcx", AttachmentSetting::tcx}, Word{"cls_bpf", AttachmentSetting::cls_bpf}};
 constexpr std::array k_levels = {Word{"error", Priority::error}, Word{"warning", Priority::warning}, Word{"notice", Priority::notice},
                                  Word{"info", Priority::info}, Word{"debug", Priority::debug}};
 constexpr std::array<std::string_view, 4> k_keys = {"allow_empty", "attachment", "log_level", "settle_ms"};

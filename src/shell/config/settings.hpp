@@ -9,13 +9,13 @@
 
 namespace rudder {
 
-enum class Attachment { automatic, tcx, cls_bpf };
+enum class AttachmentSetting { automatic, tcx, cls_bpf };
 
 /// The daemon's own knobs: the optional /etc/rudder/rudder.toml. Read once, at start.
 struct Settings {
     bool allow_empty = false;                ///< an empty set may replace a policy with rules
     std::chrono::milliseconds settle{300};   ///< `settle_ms`
-    Attachment attachment = Attachment::automatic;
+    AttachmentSetting attachment = AttachmentSetting::automatic;
     Priority log_level = Priority::info;
 };
 

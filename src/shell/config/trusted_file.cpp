@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shell/config/trusted_file.hpp"
 
-#include "shell/os/errno_error.hpp"
+#include "shell/os/os_error.hpp"
 
 #include <fmt/format.h>
 

@@ -21,9 +21,12 @@ inline constexpr EventKind k_overflow{"overflow", "228de0f165c345739526def5a8d75
 inline constexpr EventKind k_hook_lost{"hook-lost", "fa34de89f7a9425ba8efd8dfa9096051"};
 inline constexpr EventKind k_check_failed{"check-failed", "71bb0a8acd614ff4b77c15dcb2a2158e"};
 inline constexpr EventKind k_start_failed{"start-failed", "878d94a55869456693f1ec0e585734f9"};
+inline constexpr EventKind k_kernel_message{"kernel-message", "2e3ae60f5a8c4fb98cc55a9d32a64a21"};
+inline constexpr EventKind k_leftovers{"leftovers-removed", "f55650e830684f75a58bca6b688d129f"};
 
 inline constexpr EventKind k_all[] = {k_started,    k_stopping,     k_published,     k_rule_added, k_rule_removed,
                                       k_rule_changed, k_rejected,   k_diagnostic,    k_apply_failed, k_apply_warning,
-                                      k_overflow,   k_hook_lost,    k_check_failed,  k_start_failed};
+                                      k_overflow,   k_hook_lost,    k_check_failed,  k_start_failed,
+                                      k_kernel_message, k_leftovers};
 
 }  // namespace rudder::event

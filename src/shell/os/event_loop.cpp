@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shell/os/event_loop.hpp"
 
-#include "shell/os/errno_error.hpp"
+#include "shell/os/os_error.hpp"
 
 #include <ctime>
 #include <sys/signalfd.h>
@@ -15,7 +15,7 @@ void EventSourceUnref::operator()(sd_event_source* source) const { sd_event_sour
 Result<EventLoop> new_event_loop() {
     sd_event* loop = nullptr;
     const int error = sd_event_new(&loop);
-    if (error < 0) return errno_error("create event loop", error);
+    if (error < 0) return os_error("create event loop", error);
     return EventLoop(loop);
 }
 
@@ -31,14 +31,14 @@ Result<std::unique_ptr<IoWatch>> IoWatch::open(sd_event* loop, int fd, std::uint
     };
     sd_event_source* source = nullptr;
     const int error = sd_event_add_io(loop, &source, fd, events, handler, watch.get());
-    if (error < 0) return errno_error("watch file descriptor", error);
+    if (error < 0) return os_error("watch file descriptor", error);
     watch->source_.reset(source);
     return watch;
 }
 
 Status IoWatch::set_events(std::uint32_t events) {
     const int error = sd_event_source_set_io_events(source_.get(), events);
-    if (error < 0) return errno_error("set watched events", error);
+    if (error < 0) return os_error("set watched events", error);
     return {};
 }
 
@@ -52,7 +52,7 @@ Result<std::unique_ptr<Timer>> Timer::open(sd_event* loop, std::function<void()>
     };
     sd_event_source* source = nullptr;
     const int error = sd_event_add_time(loop, &source, CLOCK_MONOTONIC, 0, 1000, handler, timer.get());
-    if (error < 0) return errno_error("create timer", error);
+    if (error < 0) return os_error("create timer", error);
     timer->source_.reset(source);
     timer->stop();
     return timer;
@@ -78,7 +78,7 @@ Result<std::unique_ptr<SignalWatch>> SignalWatch::open(sd_event* loop, int signa
     };
     sd_event_source* source = nullptr;
     const int error = sd_event_add_signal(loop, &source, signal, handler, watch.get());
-    if (error < 0) return errno_error("watch signal", error);
+    if (error < 0) return os_error("watch signal", error);
     watch->source_.reset(source);
     return watch;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "shell/os/errno_error.hpp"
+#include "shell/os/os_error.hpp"
 
 #include <cstdlib>
 #include <cstring>
@@ -11,7 +11,7 @@ std::string errno_text(int code) {
     return text != nullptr ? text : "error " + std::to_string(code);
 }
 
-Error errno_error(const std::string& operation, int code) {
+Error os_error(const std::string& operation, int code) {
     return {operation + ": " + errno_text(code), std::abs(code)};
 }
 

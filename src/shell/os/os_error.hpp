@@ -8,7 +8,7 @@
 namespace rudder {
 
 /// "operation: Permission denied" from an errno of either sign (sd-* calls return it negative).
-[[nodiscard]] Error errno_error(const std::string& operation, int code);
+[[nodiscard]] Error os_error(const std::string& operation, int code);
 /// Text of an errno, locale-free.
 [[nodiscard]] std::string errno_text(int code);
 

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shell/daemon/daemon.hpp"
+
+#include "shell/config/config_watcher.hpp"
+#include "shell/daemon/notify.hpp"
+#include "shell/daemon/policy_keeper.hpp"
+#include "shell/daemon/snapshot.hpp"
+#include "shell/kernel/bpf_kernel.hpp"
+#include "shell/log/events.hpp"
+#include "shell/net/netlink_monitor.hpp"
+#include "shell/os/os_error.hpp"
+#include "shell/status/status_interface.hpp"
+#include "shell/status/varlink_server.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <systemd/sd-event.h>
+
+namespace rudder {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::chrono::seconds k_audit_interval = 10s;
+constexpr std::chrono::microseconds k_first_retry = 1s;
+constexpr std::chrono::microseconds k_longest_retry = 60s;
+constexpr mode_t k_control_mode = 0660;
+constexpr mode_t k_status_mode = 0666;
+
+class MonitorTopology final : public TopologySource {
+public:
+    explicit MonitorTopology(NetlinkMonitor& monitor) : monitor_(monitor) {}
+    [[nodiscard]] const Topology& topology() const override { return monitor_.topology(); }
+    Status watch(const std::vector<NextHopQuery>& queries) override { return monitor_.watch(queries); }
+
+private:
+    NetlinkMonitor& monitor_;
+};
+
+/// An error together with what the process says about it to its parent.
+struct Failure {
+    ExitCode exit_code = ExitCode::internal;
+    Error error;
+};
+
+Attachment to_attachment(AttachmentSetting setting) {
+    switch (setting) {
+        case AttachmentSetting::tcx: return Attachment::tcx;
+        case AttachmentSetting::cls_bpf: return Attachment::cls_bpf;
+        case AttachmentSetting::automatic: break;
+    }
+    return Attachment::automatic;
+}
+
+LibbpfSink libbpf_sink(Logger& logger) {
+    return [&logger](LibbpfLevel level, std::string_view text) {
+        const Priority priority = level == LibbpfLevel::warning ? Priority::warning : Priority::debug;
+        logger.log({priority, event::k_kernel_message, "libbpf: " + std::string(text), {}});
+    };
+}
+
+std::uint64_t unix_us() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
+
+/// Everything that lives as long as the daemon, in the order of its creation: what comes later uses what comes before.
+class Daemon {
+public:
+    Daemon(const DaemonOptions& options, const Settings& settings, Logger& logger)
+        : options_(options), settings_(settings), logger_(logger) {}
+
+    ExitCode run() {
+        std::optional<Failure> failure = start();
+        if (!failure) {
+            log(Priority::info, event::k_started, "rudderd " RUDDER_VERSION " is running: " + keeper_->status_text());
+            const int result = sd_event_loop(loop_.get());
+            if (result < 0) failure = Failure{ExitCode::internal, os_error("event loop", result)};
+        }
+        if (failure) log(Priority::error, event::k_start_failed, failure->error.message);
+        stop();
+        return failure ? failure->exit_code : ExitCode::ok;
+    }
+
+private:
+    std::optional<Failure> start() {
+        if (const std::string missing = missing_capabilities(); !missing.empty()) {
+            return Failure{ExitCode::no_permission, {"this process lacks " + missing + "; run it as root or by the systemd unit", EPERM}};
+        }
+        for (const auto step : {&Daemon::open_runtime, &Daemon::open_loop, &Daemon::open_kernel, &Daemon::open_network, &Daemon::open_watches, &Daemon::open_sockets}) {
+            if (Status status = (this->*step)(); !status) return to_failure(status.error());
+        }
+        return publish_first();
+    }
+
+    static Failure to_failure(const Error& error) {
+        const bool is_permission = error.code == EPERM || error.code == EACCES;
+        return {is_permission ? ExitCode::no_permission : ExitCode::internal, error};
+    }
+
+    Status open_runtime() { return keep(lock_, lock_runtime_directory(options_.runtime_directory)); }
+
+    Status open_loop() {
+        if (Status status = keep(loop_, new_event_loop()); !status) return status;
+        const auto end = [this] { (void)sd_event_exit(loop_.get(), 0); };
+        for (const int signal : {SIGTERM, SIGINT}) {
+            auto watch = SignalWatch::open(loop_.get(), signal, end);
+            if (!watch) return watch.error();
+            signals_.push_back(std::move(watch).value());
+        }
+        auto hangup = SignalWatch::open(loop_.get(), SIGHUP, [this] { (void)reload_and_notify({}); });
+        if (!hangup) return hangup.error();
+        signals_.push_back(std::move(hangup).value());
+        return {};
+    }
+
+    Status open_kernel() {
+        BpfKernelOptions kernel_options;
+        kernel_options.attachment = to_attachment(settings_.attachment);
+        kernel_options.log = libbpf_sink(logger_);
+        const Result<int> leftovers = BpfKernel::remove_leftovers(kernel_options);
+        if (!leftovers) return leftovers.error().within("remove what an earlier daemon left");
+        if (*leftovers > 0) log(Priority::warning, event::k_leftovers, fmt::format("removed {} filters that a killed rudderd left", *leftovers));
+        return keep(kernel_, BpfKernel::open(std::move(kernel_options)));
+    }
+
+    Status open_network() {
+        if (Status status = keep(monitor_, NetlinkMonitor::open(loop_.get(), [this] { network_changed(); })); !status) return status;
+        topology_.emplace(*monitor_);
+        engine_.emplace(*kernel_, *topology_);
+        keeper_.emplace(options_.set, settings_.allow_empty, *engine_, logger_);
+        return {};
+    }
+
+    /// The watcher starts before the first load, so that no change falls between the two.
+    Status open_watches() {
+        WatchTiming timing;
+        timing.settle = settings_.settle;
+        Status status = keep(watcher_, ConfigWatcher::open(loop_.get(), options_.set.directories, timing, [this] { files_changed(); }));
+        if (status) status = keep(retry_, Timer::open(loop_.get(), [this] { retry(); }));
+        if (status) status = keep(audit_, Timer::open(loop_.get(), [this] { audit(); }));
+        if (status) status = keep(watchdog_, Timer::open(loop_.get(), [this] { feed_watchdog(); }));
+        return status;
+    }
+
+    Status open_sockets() {
+        Status status = keep(control_, VarlinkServer::open(loop_.get(), control_socket_path(options_.runtime_directory), k_control_mode, control_interface(), [this](const varlink::Call& call) {
+            return answer_control(call, [this](const ReloadRequest& request) { return reload_and_notify(request); });
+        }));
+        if (status) {
+            status = keep(status_, VarlinkServer::open(loop_.get(), status_socket_path(options_.runtime_directory), k_status_mode, status_interface(), [this](const varlink::Call& call) {
+                return answer_status(call, [this] { return snapshot(); });
+            }));
+        }
+        return status;
+    }
+
+    std::optional<Failure> publish_first() {
+        facts_.started_unix_us = unix_us();
+        facts_.directories = options_.set.directories;
+        const ReloadVerdict verdict = keeper_->reload({});
+        if (verdict.exit_code != ExitCode::ok) return Failure{verdict.exit_code, {verdict.summary, 0}};
+        if (Status status = engine_->verify(); !status) return to_failure(status.error());
+        audit_->start(k_audit_interval);
+        arm_retry();
+        if (const auto timeout = notify::watchdog_timeout()) watchdog_->start(*timeout / 2);
+        notify::ready(keeper_->status_text());
+        return std::nullopt;
+    }
+
+    ReloadVerdict reload_and_notify(const ReloadRequest& request) {
+        notify::reloading();
+        ReloadVerdict verdict = keeper_->reload(request);
+        notify::ready(keeper_->status_text());
+        arm_retry();
+        return verdict;
+    }
+
+    void files_changed() {
+        if (watcher_->overflows() != facts_.inotify_overflows) {
+            facts_.inotify_overflows = watcher_->overflows();
+            log(Priority::warning, event::k_overflow, "the inotify queue overflowed; the whole set is read again");
+        }
+        (void)keeper_->reload({});
+        after_change();
+    }
+
+    void network_changed() {
+        // A device that went took our program along, even if another one has its number now.
+        const bool has_resynced = monitor_->resyncs() != facts_.netlink_resyncs;
+        if (has_resynced) log(Priority::warning, event::k_overflow, "netlink events were lost; everything was asked again");
+        facts_.netlink_resyncs = monitor_->resyncs();
+        if (!monitor_->take_removed_links().empty() || has_resynced) keeper_->repair();
+        keeper_->reconcile();
+        after_change();
+    }
+
+    void retry() {
+        keeper_->reconcile();
+        after_change();
+    }
+
+    /// Finds what nobody tells: programs removed by hand.
+    void audit() {
+        audit_->start(k_audit_interval);
+        keeper_->repair();
+        after_change();
+    }
+
+    void after_change() {
+        notify::status(keeper_->status_text());
+        arm_retry();
+    }
+
+    void arm_retry() {
+        if (!keeper_->needs_retry()) {
+            retry_delay_ = k_first_retry;
+            return retry_->stop();
+        }
+        if (retry_->is_running()) return;
+        retry_->start(retry_delay_);
+        retry_delay_ = std::min(retry_delay_ * 2, k_longest_retry);
+    }
+
+    /// Only a daemon whose loop turns and whose kernel state is as recorded is alive.
+    void feed_watchdog() {
+        const auto timeout = notify::watchdog_timeout();
+        if (!timeout) return;
+        watchdog_->start(*timeout / 2);
+        if (Status status = engine_->verify(); !status) {
+            return log(Priority::error, event::k_check_failed, status.error().message);
+        }
+        notify::watchdog();
+    }
+
+    Snapshot snapshot() {
+        facts_.netlink_resyncs = monitor_->resyncs();
+        facts_.inotify_overflows = watcher_->overflows();
+        return take_snapshot(*kernel_, *engine_, monitor_->topology(), *keeper_, facts_);
+    }
+
+    void stop() {
+        notify::stopping();
+        if (!engine_ || engine_->applied().hooks.empty()) return;
+        const std::size_t hooks = engine_->applied().hooks.size();
+        if (Status status = engine_->detach_all(); !status) log(Priority::error, event::k_apply_failed, status.error().within("detach").message);
+        log(Priority::info, event::k_stopping, fmt::format("stopped: detached from {} hooks", hooks - engine_->applied().hooks.size()));
+    }
+
+    void log(Priority priority, const EventKind& kind, std::string message,
+             std::source_location where = std::source_location::current()) {
+        logger_.log({priority, kind, std::move(message), {}, where});
+    }
+
+    template <class T>
+    static Status keep(T& place, Result<T> result) {
+        if (!result) return result.error();
+        place = std::move(result).value();
+        return {};
+    }
+
+    const DaemonOptions& options_;
+    const Settings& settings_;
+    Logger& logger_;
+    UniqueFd lock_;
+    EventLoop loop_;
+    std::vector<std::unique_ptr<SignalWatch>> signals_;
+    std::unique_ptr<BpfKernel> kernel_;
+    std::unique_ptr<NetlinkMonitor> monitor_;
+    std::optional<MonitorTopology> topology_;
+    std::optional<Engine> engine_;
+    std::optional<PolicyKeeper> keeper_;
+    std::unique_ptr<ConfigWatcher> watcher_;
+    std::unique_ptr<Timer> retry_;
+    std::unique_ptr<Timer> audit_;
+    std::unique_ptr<Timer> watchdog_;
+    std::unique_ptr<VarlinkServer> control_;
+    std::unique_ptr<VarlinkServer> status_;
+    DaemonFacts facts_;
+    std::chrono::microseconds retry_delay_ = k_first_retry;
+};
+
+/// Before anything else, so that a signal during start is handled by the loop.
+void block_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+    sigprocmask(SIG_BLOCK, &set, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+}
+
+}  // namespace
+
+ExitCode run_daemon(const DaemonOptions& options) {
+    block_signals();
+    const SettingsLoad load = load_settings(options.settings_path);
+    if (load.diagnostics.has_errors()) {
+        fmt::print(stderr, "{}", render_text(load.diagnostics, load.sources, false));
+        return ExitCode::configuration;
+    }
+    const std::unique_ptr<Logger> logger = make_logger(load.settings.log_level);
+    return Daemon(options, load.settings, *logger).run();
+}
+
+ExitCode clean_up(const std::string& runtime_directory) {
+    const Result<UniqueFd> lock = lock_runtime_directory(runtime_directory);
+    const Result<int> removed = lock ? BpfKernel::remove_leftovers({}) : Result<int>(lock.error());
+    if (removed) {
+        fmt::print("removed {} filters\n", *removed);
+        return ExitCode::ok;
+    }
+    fmt::print(stderr, "rudderd: {}\n", removed.error().message);
+    return removed.error().code == EPERM || removed.error().code == EACCES ? ExitCode::no_permission : ExitCode::internal;
+}
+
+}  // namespace rudder

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shell/daemon/policy_keeper.hpp"
+
+#include "shell/log/audit.hpp"
+#include "shell/log/events.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <chrono>
+
+namespace rudder {
+namespace {
+
+std::uint64_t unix_us() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
+
+std::string first_error(const Diagnostics& diagnostics) {
+    for (const Diagnostic& diagnostic : diagnostics.all()) {
+        if (diagnostic.severity == Severity::error) return fmt::format("{}:{}: {}", diagnostic.where.file, diagnostic.where.line, diagnostic.text);
+    }
+    return "";
+}
+
+}  // namespace
+
+PolicyKeeper::PolicyKeeper(ConfigSetOptions set, bool allow_empty, Engine& engine, Logger& logger)
+    : set_(std::move(set)), allow_empty_(allow_empty), engine_(engine), logger_(logger) {}
+
+ReloadVerdict PolicyKeeper::reload(const ReloadRequest& request) {
+    PolicyLoad load = judge(load_config_set(set_), set_.limits);
+    refuse_to_become_empty(load);
+    record_.last_unix_us = unix_us();
+    record_.last_diagnostics = load.diagnostics;
+    return load.policy ? accept(std::move(load), request) : reject(load, request);
+}
+
+/// Unreadable is not empty, and neither is a directory that somebody emptied by mistake.
+void PolicyKeeper::refuse_to_become_empty(PolicyLoad& load) const {
+    if (!load.policy || !load.policy->rules.empty() || engine_.policy().rules.empty() || allow_empty_) return;
+    load.policy.reset();
+    load.diagnostics.error("F030", {set_.directories.front(), 0, 0, 1},
+                           fmt::format("the set has no rules any more, {} are running", engine_.policy().rules.size()),
+                           "set allow_empty = true in rudder.toml if that is meant");
+}
+
+ReloadVerdict PolicyKeeper::reject(const PolicyLoad& load, const ReloadRequest& request) {
+    record_.last_accepted = false;
+    ++record_.rejected;
+    ReloadVerdict verdict;
+    verdict.exit_code = ExitCode::configuration;
+    verdict.diagnostics = render_text(load.diagnostics, load.sources, request.wants_color);
+    verdict.diagnostics_json = render_json(load.diagnostics);
+    verdict.generation = engine_.applied().generation;
+    verdict.summary = fmt::format("configuration rejected with {} errors; generation {} stays active", load.diagnostics.error_count(), verdict.generation);
+    if (verdict.diagnostics_json + load.sha256 != reported_rejection_) {
+        reported_rejection_ = verdict.diagnostics_json + load.sha256;
+        log_rejected(logger_, load.diagnostics, load.sha256, verdict.generation);
+    }
+    return verdict;
+}
+
+ReloadVerdict PolicyKeeper::accept(PolicyLoad load, const ReloadRequest& request) {
+    const Policy before = engine_.policy();
+    const Engine::Outcome outcome = engine_.run(std::move(*load.policy));
+    if (outcome.is_rejected) {
+        load.policy.reset();
+        load.diagnostics.error("F031", {set_.directories.front(), 0, 0, 1}, outcome.status.error().message);
+        record_.last_diagnostics = load.diagnostics;
+        return reject(load, request);
+    }
+    record_.last_accepted = true;
+    ++record_.accepted;
+    record_.files = std::move(load.files);
+    reported_rejection_.clear();
+    note_outcome(outcome);
+
+    ReloadVerdict verdict;
+    verdict.diagnostics = render_text(load.diagnostics, load.sources, request.wants_color);
+    verdict.diagnostics_json = render_json(load.diagnostics);
+    verdict.generation = engine_.applied().generation;
+    if (!outcome.status) {
+        const int code = outcome.status.error().code;
+        verdict.exit_code = code == EPERM || code == EACCES ? ExitCode::no_permission : ExitCode::internal;
+        verdict.summary = fmt::format("configuration is valid but could not be applied: {}; generation {} stays active", failure_, verdict.generation);
+        return verdict;
+    }
+    const bool is_changed = outcome.has_published || before.sha256 != engine_.policy().sha256;
+    if (is_changed) log_published(logger_, before, engine_.policy(), verdict.generation);
+    verdict.summary = fmt::format("configuration accepted: {} rules, generation {}{}", engine_.policy().rules.size(), verdict.generation,
+                                  outcome.has_published ? "" : " (unchanged)");
+    return verdict;
+}
+
+void PolicyKeeper::reconcile() {
+    const bool had_pending = engine_.has_pending();
+    const Policy before = had_pending ? engine_.policy() : Policy{};
+    const Engine::Outcome outcome = engine_.reconcile();
+    note_outcome(outcome);
+    const std::uint64_t generation = engine_.applied().generation;
+    if (had_pending && outcome.status) {
+        log_published(logger_, before, engine_.policy(), generation);
+    } else if (outcome.has_published) {
+        logger_.log({Priority::info, event::k_published,
+                     fmt::format("generation {} is active: the network changed, {} hooks", generation, engine_.applied().hooks.size()),
+                     {{"GENERATION", std::to_string(generation)}, {"CONFIG_SHA256", engine_.policy().sha256}}});
+    }
+}
+
+void PolicyKeeper::repair() {
+    const Result<std::vector<HookSpec>> lost = engine_.forget_lost_hooks();
+    if (!lost) {
+        logger_.log({Priority::warning, event::k_check_failed, "cannot list the hooks: " + lost.error().message, {{"REASON", lost.error().message}}});
+        return;
+    }
+    if (lost->empty()) return;
+    reconcile();
+    for (const HookSpec& hook : *lost) {
+        logger_.log({Priority::warning, event::k_hook_lost,
+                     fmt::format("the {} program on device {} was gone", to_string(hook.direction), hook.ifindex),
+                     {{"INTERFACE", std::to_string(hook.ifindex)}}});
+    }
+}
+
+void PolicyKeeper::note_outcome(const Engine::Outcome& outcome) {
+    const std::string generation = std::to_string(engine_.applied().generation);
+    const std::string failure = outcome.status ? "" : outcome.status.error().message;
+    if (!failure.empty() && failure != failure_) {
+        logger_.log({Priority::error, event::k_apply_failed, fmt::format("cannot apply: {}; generation {} stays active", failure, generation),
+                     {{"REASON", failure}, {"GENERATION", generation}}});
+    }
+    failure_ = failure;
+    for (const Error& warning : outcome.warnings) {
+        logger_.log({Priority::warning, event::k_apply_warning, "applied, but: " + warning.message,
+                     {{"REASON", warning.message}, {"GENERATION", generation}}});
+    }
+    needs_retry_ = !outcome.status || !outcome.warnings.empty();
+    if (outcome.has_published) record_.published_unix_us = unix_us();
+}
+
+std::string PolicyKeeper::state() const { return record_.last_accepted && failure_.empty() ? "running" : "degraded"; }
+
+std::string PolicyKeeper::status_text() const {
+    const Applied& applied = engine_.applied();
+    std::string text = fmt::format("Generation {}: {} rules on {} hooks", applied.generation, engine_.policy().rules.size(), applied.hooks.size());
+    if (!record_.last_accepted) text += "; last configuration rejected: " + first_error(record_.last_diagnostics);
+    if (!failure_.empty()) text += "; not applied: " + failure_;
+    return text;
+}
+
+}  // namespace rudder

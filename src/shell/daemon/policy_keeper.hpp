@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "shell/daemon/control.hpp"
+#include "shell/daemon/engine.hpp"
+#include "shell/daemon/policy_load.hpp"
+#include "shell/log/logger.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rudder {
+
+/// What became of the loads so far, for the status reports.
+struct LoadRecord {
+    Diagnostics last_diagnostics;
+    bool last_accepted = true;
+    std::uint64_t last_unix_us = 0;
+    std::uint64_t accepted = 0;
+    std::uint64_t rejected = 0;
+    std::uint64_t published_unix_us = 0;
+    std::vector<ReportFile> files;  ///< of the last accepted set
+};
+
+/// The daemon's two verbs. `reload` reads and judges the whole set and then reconciles; `reconcile` follows the
+/// network. Both change everything or nothing, and say so in the journal, once for each reason.
+class PolicyKeeper {
+public:
+    PolicyKeeper(ConfigSetOptions set, bool allow_empty, Engine& engine, Logger& logger);
+
+    ReloadVerdict reload(const ReloadRequest& request);
+    void reconcile();
+    /// Puts back hooks that vanished from the kernel.
+    void repair();
+
+    /// The last attempt left something undone: call reconcile again after a while.
+    [[nodiscard]] bool needs_retry() const { return needs_retry_; }
+    /// "running" or "degraded".
+    [[nodiscard]] std::string state() const;
+    /// One line for `systemctl status`.
+    [[nodiscard]] std::string status_text() const;
+    [[nodiscard]] const LoadRecord& record() const { return record_; }
+
+private:
+    void refuse_to_become_empty(PolicyLoad& load) const;
+    ReloadVerdict reject(const PolicyLoad& load, const ReloadRequest& request);
+    ReloadVerdict accept(PolicyLoad load, const ReloadRequest& request);
+    void note_outcome(const Engine::Outcome& outcome);
+
+    ConfigSetOptions set_;
+    bool allow_empty_;
+    Engine& engine_;
+    Logger& logger_;
+    LoadRecord record_;
+    std::string reported_rejection_;  ///< the findings last logged, so that a rescan does not repeat them
+    std::string failure_;             ///< why the wanted policy is not applied; empty if it is
+    bool needs_retry_ = false;
+};
+
+}  // namespace rudder
