@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stat/draw.hpp"
+
+#include <fmt/format.h>
+
+namespace rudder::stat {
+namespace {
+
+/// Of an active steer rule the state of its one next hop matters; a deferred rule says so itself.
+std::string shown_state(const Json& rule) {
+    const std::string state = text_of(rule, "state");
+    const Json* targets = find(rule, "targets");
+    const bool has_one = targets != nullptr && targets->is_array() && targets->size() == 1;
+    if (state != "active" || !has_one) return state;
+    const std::string target_state = text_of(targets->front(), "state");
+    return target_state == "up" || target_state == "by-packet" ? state : target_state;
+}
+
+std::string copy_text(const Json& target) {
+    const Json* rewrite = find(target, "rewrite");
+    const std::string dst = rewrite == nullptr ? "-" : text_of(*rewrite, "dst_ip");
+    const std::string via = fmt::format("via {}", text_of(target, "via"));
+    const std::string mac = text_of(target, "mac");
+    return fmt::format("{}{}{}", dst == "-" ? "" : dst + " ", via, mac == "-" ? "" : " mac " + mac);
+}
+
+void add_targets(Table& table, Table::Row parent, const Json& rule) {
+    if (text_of(rule, "type") != "replicate") return;
+    for_each(rule, "targets", [&](const Json& target) {
+        table.add({fmt::format("target {}", number_of(target, "index")), "", "", "", "", "", copy_text(target),
+                   state_cell(text_of(target, "state")), text_of(target, "packets"), text_of(target, "bytes"),
+                   pairs_of(target, "failures")},
+                  parent);
+    });
+}
+
+}  // namespace
+
+std::string draw_rules(const Json& document, const TableStyle& style) {
+    Table table(style, {{"NAME", Column::tree},
+                        {"PRI", Column::number},
+                        {"TYPE", Column::text},
+                        {"INTERFACE", Column::text},
+                        {"DIRECTION", Column::text},
+                        {"MATCH", Column::wrapped},
+                        {"ACTION", Column::wrapped},
+                        {"STATE", Column::text},
+                        {"HITS", Column::number},
+                        {"BYTES", Column::number},
+                        {"FAILURES", Column::text}});
+    for_each(document, "rules", [&](const Json& rule) {
+        const Table::Row row = table.add(
+            {text_of(rule, "name"), text_of(rule, "priority"), text_of(rule, "type"), text_of(rule, "interface"),
+             text_of(rule, "direction"), text_of(rule, "match"), text_of(rule, "action"), state_cell(shown_state(rule)),
+             text_of(rule, "packets"), text_of(rule, "bytes"), pairs_of(rule, "failures")});
+        add_targets(table, row, rule);
+    });
+    std::string deferred;
+    for_each(document, "rules", [&](const Json& rule) {
+        if (text_of(rule, "state") != "deferred") return;
+        deferred += fmt::format("{} is deferred: {}\n", text_of(rule, "name"), text_of(rule, "reason"));
+    });
+    return blocks({table.to_text(), style.has_legend ? deferred : ""});
+}
+
+}  // namespace rudder::stat

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stat/draw.hpp"
+#include "stat/rates.hpp"
+#include "stat/varlink_client.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace rudder;
+using namespace rudder::stat;
+
+namespace {
+
+Json stats(std::uint64_t monotonic_us, std::uint64_t packets, std::uint64_t bytes) {
+    return {{"monotonic_us", monotonic_us},
+            {"rules",
+             Json::array({{{"name", "ef"},
+                           {"priority", 10},
+                           {"type", "steer"},
+                           {"packets", packets},
+                           {"bytes", bytes},
+                           {"failures", Json::object()},
+                           {"targets",
+                            Json::array({{{"index", 0}, {"via", "eth1"}, {"packets", packets}, {"bytes", bytes}}})}}})},
+            {"reasons", {{"short", 0}, {"malformed", 3}}}};
+}
+
+bool has(const std::string& text, const char* part) {
+    return text.find(part) != std::string::npos;
+}
+
+std::string answered_error(const char* reply) {
+    const Result<Json> parameters = reply_parameters(reply);
+    return parameters ? std::string() : parameters.error().message;
+}
+
+}  // namespace
+
+TEST_CASE("the parameters of a reply are its document") {
+    CHECK((*reply_parameters(R"({"parameters":{"a":1}})"))["a"] == 1);
+}
+
+TEST_CASE("what is not a reply is an error in words") {
+    CHECK(answered_error("") == "the reply is not a JSON object");
+    CHECK(answered_error("{") == "the reply is not a JSON object");
+    CHECK(answered_error("[]") == "the reply is not a JSON object");
+    CHECK(answered_error("{}") == "the reply has no parameters");
+    CHECK(answered_error(R"({"parameters":[1]})") == "the reply has no parameters");
+    CHECK(answered_error(R"({"error":"org.varlink.service.MethodNotFound"})") ==
+          "the daemon answered org.varlink.service.MethodNotFound");
+    CHECK(answered_error(R"({"error":"\u001b[2J"})") == "the daemon answered \\x1b[2J");
+    CHECK_FALSE(answered_error(R"({"error":7})").empty());
+}
+
+TEST_CASE("a rate is the growth per second of the daemon's clock") {
+    const CounterSample before = sample_of(stats(1'000'000, 100, 1000), 0);
+    const CounterSample now = sample_of(stats(3'000'000, 300, 5000), 0);
+    CHECK(rate_between(before, now, {"ef", -1}) == Rate{100, 16000});
+    CHECK(rate_between(before, now, {"ef", 0}) == Rate{100, 16000});
+}
+
+TEST_CASE("a document without a clock is timed by its arrival") {
+    const CounterSample before = sample_of(stats(0, 0, 0), 500'000);
+    const CounterSample now = sample_of(stats(0, 10, 10), 1'000'000);
+    CHECK(rate_between(before, now, {"ef", -1}) == Rate{20, 160});
+}
+
+TEST_CASE("there is no rate for what is new, counted anew or not later") {
+    const CounterSample before = sample_of(stats(1'000'000, 100, 1000), 0);
+    CHECK_FALSE(rate_between({}, before, {"ef", -1}));
+    CHECK_FALSE(rate_between(before, sample_of(stats(2'000'000, 99, 1000), 0), {"ef", -1}));
+    CHECK_FALSE(rate_between(before, before, {"ef", -1}));
+    CHECK_FALSE(rate_between(before, before, {"other", -1}));
+}
+
+TEST_CASE("counters are drawn with the reasons that occurred") {
+    const std::string text = draw_stats(stats(1, 100, 1000), {true, false});
+    CHECK(has(text, "PACKETS"));
+    CHECK(has(text, "ef"));
+    CHECK(has(text, "target 0 via eth1"));
+    CHECK(has(text, "malformed"));
+    CHECK_FALSE(has(text, "short"));
+    CHECK_FALSE(has(text, "PACKETS/S"));
+}
+
+TEST_CASE("rates are drawn once there are two samples") {
+    const CounterSample first = sample_of(stats(1'000'000, 100, 1000), 0);
+    const CounterSample second = sample_of(stats(2'000'000, 1334, 2000), 0);
+    CHECK(has(draw_rates(stats(2'000'000, 1334, 2000), {true, false}, first, second), " 1234 "));
+    CHECK(has(draw_rates(stats(1'000'000, 100, 1000), {true, false}, {}, first), " - "));
+}
+
+TEST_CASE("no legend means no headings") {
+    CHECK_FALSE(has(draw_stats(stats(1, 1, 1), {false, false}), "NAME"));
+}
+
+TEST_CASE("a name cannot steer the terminal") {
+    Json document = stats(1, 1, 1);
+    document["rules"][0]["name"] = "a\x1b[2J\n\xc2\x9b";
+    document["reasons"]["\x1b]0;x\x07"] = 5;
+    for (const auto draw : {draw_rules, draw_stats}) {
+        const std::string text = draw(document, {true, false});
+        CHECK(has(text, "a\\x1b[2J\\n\\u009b"));
+        CHECK_FALSE(has(text, "\x1b"));
+        CHECK_FALSE(has(text, "\xc2\x9b"));
+    }
+}
+
+TEST_CASE("a steer rule shows the state of its next hop, a replicate rule that of each copy") {
+    const Json document = Json::parse(R"({"rules":[
+        {"name":"a","type":"steer","state":"active","targets":[{"state":"no-neighbour"}]},
+        {"name":"b","type":"replicate","state":"active","targets":[{"index":0,"state":"up","via":"eth1","mac":"02:00:00:00:00:01",
+          "rewrite":{"dst_ip":"10.0.0.1"}},{"index":1,"state":"link-down","via":"eth2","mac":null,"rewrite":{}}]},
+        {"name":"c","type":"drop","state":"deferred","reason":"no interface eth7","targets":[]}]})");
+    const std::string text = draw_rules(document, {true, false});
+    CHECK(has(text, "no-neighbour"));
+    CHECK(has(text, "10.0.0.1 via eth1 mac 02:00:00:00:00:01"));
+    CHECK(has(text, "link-down"));
+    CHECK(has(text, "c is deferred: no interface eth7"));
+}
+
+TEST_CASE("documents of any shape are drawn without failing") {
+    for (const char* text :
+         {"null", "[]", "{}",
+          R"({"rules":7,"interfaces":[1],"maps":[[]],"next_hops":[null],"features":{},"files":"x"})",
+          R"({"rules":[{"name":{},"packets":-1,"targets":[{"index":"x"}],"failures":[]}],"reasons":[1]})",
+          R"({"image":[],"limits":7,"last_load":[],"interfaces":[{"hooks":[7]}],"stray_hooks":[{}]})"}) {
+        const Json document = Json::parse(text);
+        for (const auto draw : {draw_rules, draw_stats, draw_interfaces, draw_maps, draw_internals, draw_config}) {
+            CHECK_FALSE(has(draw(document, {true, false}), "\x1b"));
+        }
+    }
+}
+
+TEST_CASE("colour is used only when the style has it") {
+    const Json document = Json::parse(R"({"rules":[{"name":"a","type":"drop","state":"active"}]})");
+    CHECK_FALSE(has(draw_rules(document, {true, false}), "\x1b"));
+}
