@@ -47,6 +47,8 @@ struct rudder_key {
 };
 #define RUDDER_KEY_PORTS 8u
 #define RUDDER_KEY_MISC 9u
+#define RUDDER_KEY_BEST 14u /* of the walk itself: best rank so far */
+#define RUDDER_KEY_FOUND 15u /* and that of the present leaf */
 
 /* ---- nodes ------------------------------------------------------------------------------------- */
 
@@ -265,16 +267,26 @@ static RUDDER_INLINE struct rudder_subject rudder_subject_of(const struct rudder
 	return subject;
 }
 
+/* How the walk asks for the rank behind an extended entry. The BPF programs put a global function here, which the
+ * verifier looks at once and not once for each entry of each leaf. */
+#ifndef RUDDER_EXTENDED_RANK
+#define RUDDER_EXTENDED_RANK(result) rudder_extended_rank(blob, blob_bytes, &subject, result)
+#endif
+
 /* One family's forest: trees by ascending best rank, until no later tree can hold a better rule.
- * DIFFERS(entry) compares the addresses. A macro, since C has no templates and both families walk alike. */
+ * DIFFERS(entry) compares the addresses. A macro, since C has no templates and both families walk alike.
+ * Ranks go through the key's memory: the verifier forgets where they came from, and its ways meet again. */
 #define RUDDER_WALK(TREES, ENTRY, DIFFERS)                                                                             \
-	__u32 best = RUDDER_NO_RULE;                                                                                   \
+	volatile __u32 *best = &key->word[RUDDER_KEY_BEST];                                                            \
+	volatile __u32 *found = &key->word[RUDDER_KEY_FOUND];                                                          \
+	*best = RUDDER_NO_RULE;                                                                                        \
 	RUDDER_NO_UNROLL                                                                                               \
 	for (__u32 t = 0; t < RUDDER_MAX_TREES; t++) {                                                                 \
-		if (!header->TREES[t].root_offset || header->TREES[t].best_rank >= best)                               \
+		if (!header->TREES[t].root_offset || header->TREES[t].best_rank >= *best)                              \
 			break;                                                                                         \
 		struct rudder_node leaf = rudder_find_leaf(blob, blob_bytes, header->TREES[t].root_offset >> 3, key);  \
 		__u64 at = (__u64)leaf.base * 8;                                                                       \
+		*found = RUDDER_NO_RULE;                                                                               \
 		RUDDER_NO_UNROLL                                                                                       \
 		for (__u32 i = 0; i < RUDDER_MAX_LEAF; i++) {                                                          \
 			if (i >= leaf.operand)                                                                         \
@@ -287,16 +299,18 @@ static RUDDER_INLINE struct rudder_subject rudder_subject_of(const struct rudder
 			if ((DIFFERS) | rudder_tail_differs(&subject, &entry->tail))                                   \
 				continue;                                                                              \
 			__u32 rank = entry->tail.result;                                                               \
-			if (rank & RUDDER_LEAF_EXTENDED)                                                               \
-				rank = rudder_extended_rank(blob, blob_bytes, &subject, rank);                         \
-			if (rank == RUDDER_NO_RULE)                                                                    \
-				continue;                                                                              \
-			if (rank < best)                                                                               \
-				best = rank;                                                                           \
+			if (rank & RUDDER_LEAF_EXTENDED) {                                                             \
+				rank = RUDDER_EXTENDED_RANK(rank);                                                     \
+				if (rank == RUDDER_NO_RULE)                                                            \
+					continue;                                                                      \
+			}                                                                                              \
+			*found = rank;                                                                                 \
 			break;                                                                                         \
 		}                                                                                                      \
+		if (*found < *best)                                                                                    \
+			*best = *found;                                                                                \
 	}                                                                                                              \
-	return best
+	return *best
 
 static RUDDER_INLINE __u32 rudder_classify_v4(const char *blob, __u32 blob_bytes, const struct rudder_packet *packet,
 					      struct rudder_key *key)

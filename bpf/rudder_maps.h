@@ -7,6 +7,10 @@
 #pragma once
 
 #include "rudder_abi.h"
+
+/* The walk asks through a function that the verifier looks at once; see rudder_match.h. */
+int rudder_extension_rank(__u32 result);
+#define RUDDER_EXTENDED_RANK(result) (__u32)rudder_extension_rank(result)
 #include "rudder_classifier.h"
 #include "rudder_parse.h"
 #include "rudder_rewrite.h"
@@ -77,12 +81,15 @@ struct {
 /* One packet's working memory. A nested run (an egress hook inside a clone redirect) reads is_cloning and
  * leaves the rest alone. */
 struct rudder_scratch {
+	__u64 generation;                /* of the blob this packet is treated by */
 	struct rudder_packet packet;
 	struct rudder_key key;
 	struct rudder_original original;
 	struct rudder_target target;     /* the one being served: global functions cannot be given the blob */
 	struct rudder_rewritten rewritten;
 	__u8 ethernet[16];               /* new MAC addresses, then padding */
+	__u32 frame_bytes;               /* skb->len at the hook */
+	__u32 is_stale;                  /* another generation was met on the way: start again */
 	__u32 direction;
 	__u32 is_layer3_hook;
 	__u32 is_cloning;

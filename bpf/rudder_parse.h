@@ -206,18 +206,27 @@ static __always_inline int rudder_is_extension(__u8 next)
 	       next == RUDDER_IP_AH || next == RUDDER_IP_DST_OPTIONS;
 }
 
+/* Passes a value through memory: the verifier forgets what it knew of it, and the ways through a loop meet again. */
+static __always_inline __u32 rudder_forget(__u16 *memory, __u32 value)
+{
+	*(volatile __u16 *)memory = (__u16)value;
+	return *(volatile __u16 *)memory;
+}
+
 /* Walks the extension headers from `offset`; `end` is where the IP packet ends. A chain that is too long, or whose
  * transport checksum is not over this destination (segments left), ends at the header that says so: no ports. */
 static __always_inline int rudder_parse_extensions(const struct rudder_frame *frame, struct rudder_packet *packet,
 						   __u32 offset, __u32 end, __u8 next)
 {
 	for (__u32 i = 0; i < RUDDER_MAX_EXTENSION_HEADERS; i++) {
-		const __u8 *at = frame->data + offset;
+		const __u8 *at;
 		__u32 bytes;
 
+		offset = rudder_forget(&packet->l4_offset, offset);
 		if (!rudder_is_extension(next) || packet->flags & RUDDER_PKT_LATER_FRAGMENT ||
 		    offset > RUDDER_MAX_HEADER_BYTES)
 			break;
+		at = frame->data + offset;
 		if (at + 8 > frame->data_end)
 			return RUDDER_PARSE_SHORT;
 		if (next == RUDDER_IP_ROUTING && at[3] != 0)
@@ -241,6 +250,7 @@ static __always_inline int rudder_parse_extensions(const struct rudder_frame *fr
 			return RUDDER_PARSE_SHORT;
 	}
 	packet->protocol = next;
+	packet->l4_offset = 0;
 	if (rudder_is_extension(next))
 		return RUDDER_PARSE_OK;
 	return rudder_parse_transport(frame, packet, offset, end - offset);

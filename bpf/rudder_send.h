@@ -101,7 +101,6 @@ __attribute__((noinline)) int rudder_steer(struct __sk_buff *skb)
 	struct rudder_scratch *s = rudder_get_scratch();
 	int reason, neighbour = 0;
 	struct rudder_way way;
-	__u32 frame_bytes = skb->len;
 
 	if (!s)
 		return RUDDER_NEXT;
@@ -116,13 +115,13 @@ __attribute__((noinline)) int rudder_steer(struct __sk_buff *skb)
 		reason = rudder_steer_in_place(skb, s, &way);
 		if (reason != RUDDER_REASON_NONE)
 			return -1 - reason;
-		rudder_count_traffic(s->target.counter_slot, frame_bytes);
+		rudder_count_traffic(s->target.counter_slot, s->frame_bytes);
 		return RUDDER_NEXT;
 	}
 	reason = rudder_steer_away(skb, s, &way, &neighbour);
 	if (reason != RUDDER_REASON_NONE)
 		return -1 - reason;
-	rudder_count_traffic(s->target.counter_slot, frame_bytes);
+	rudder_count_traffic(s->target.counter_slot, s->frame_bytes);
 	return neighbour ? (int)rudder_redirect_neighbour(&way) : (int)bpf_redirect(way.ifindex, 0);
 }
 
@@ -139,16 +138,12 @@ static __always_inline int rudder_choose_copy_link(struct __sk_buff *skb, struct
 	return link == RUDDER_LINK_RESOLVE ? rudder_resolve(skb, way->ifindex) : RUDDER_REASON_NONE;
 }
 
-/* Sends one copy by scratch->target. Returns enum rudder_reason. */
-__attribute__((noinline)) int rudder_copy(struct __sk_buff *skb)
+static __always_inline int rudder_send_copy(struct __sk_buff *skb, struct rudder_scratch *s)
 {
-	struct rudder_scratch *s = rudder_get_scratch();
 	int reason, with_ethernet = 0;
 	struct rudder_way way;
 	long error;
 
-	if (!s)
-		return RUDDER_REASON_BAD_POLICY;
 	reason = rudder_find_way(&s->target, &way);
 	if (reason == RUDDER_REASON_NONE)
 		reason = rudder_rewrite_compute(&s->original, &s->packet, &s->target, s->direction, &s->rewritten);
@@ -168,6 +163,22 @@ __attribute__((noinline)) int rudder_copy(struct __sk_buff *skb)
 	error = bpf_clone_redirect(skb, way.ifindex, 0);
 	s->is_cloning = 0;
 	return error ? RUDDER_REASON_CLONE_FAILED : RUDDER_REASON_NONE;
+}
+
+/* Sends one copy by scratch->target and counts what became of it. Returns enum rudder_reason. */
+__attribute__((noinline)) int rudder_copy(struct __sk_buff *skb)
+{
+	struct rudder_scratch *s = rudder_get_scratch();
+	int reason;
+
+	if (!s)
+		return RUDDER_REASON_BAD_POLICY;
+	reason = rudder_send_copy(skb, s);
+	if (reason == RUDDER_REASON_NONE)
+		rudder_count_traffic(s->target.counter_slot, s->frame_bytes);
+	else
+		rudder_count_failure(s->target.counter_slot, reason);
+	return reason;
 }
 
 /* Puts the original's headers back after the last copy. */

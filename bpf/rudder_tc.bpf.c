@@ -12,6 +12,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "rudder_abi.h"
+#include "rudder_match.h"
 #include "rudder_send.h"
 
 #define RUDDER_CB_DIRECTION 4
@@ -101,9 +102,12 @@ static __always_inline int rudder_act_steer(struct __sk_buff *skb, const char *b
 static __always_inline int rudder_act_replicate(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s,
 						const struct rudder_rule *rule)
 {
-	__u32 frame_bytes = skb->len;
 	int reason = rudder_save_transport(skb, s);
 
+	if (reason != RUDDER_REASON_NONE) {
+		rudder_count_failure(rule->counter_slot, reason);
+		return RUDDER_NEXT;
+	}
 	s->is_original_passing = rule->flags & RUDDER_RULE_ORIGINAL_PASSES;
 	RUDDER_NO_UNROLL
 	for (__u32 i = 0; i < RUDDER_MAX_TARGETS; i++) {
@@ -113,16 +117,7 @@ static __always_inline int rudder_act_replicate(struct __sk_buff *skb, const cha
 			rudder_count_failure(rule->counter_slot, RUDDER_REASON_BAD_POLICY);
 			break;
 		}
-		if (reason == RUDDER_REASON_NONE) {
-			int failure = rudder_copy(skb);
-
-			if (failure == RUDDER_REASON_NONE)
-				rudder_count_traffic(s->target.counter_slot, frame_bytes);
-			else
-				rudder_count_failure(s->target.counter_slot, failure);
-		} else {
-			rudder_count_failure(s->target.counter_slot, reason);
-		}
+		rudder_copy(skb);
 	}
 	if (!s->is_original_passing)
 		return RUDDER_DROP;
@@ -148,7 +143,7 @@ static __always_inline int rudder_act(struct __sk_buff *skb, const char *blob, s
 		rudder_count_failure(rule->counter_slot, reason);
 		return RUDDER_NEXT;
 	}
-	rudder_count_traffic(rule->counter_slot, skb->len);
+	rudder_count_traffic(rule->counter_slot, s->frame_bytes);
 	switch (rule->action) {
 	case RUDDER_ACTION_DROP:
 		return RUDDER_DROP;
@@ -162,15 +157,6 @@ static __always_inline int rudder_act(struct __sk_buff *skb, const char *blob, s
 }
 
 /* ---- one packet -------------------------------------------------------------------------------- */
-
-/* The one look at the active generation (invariant I5); its blob serves the packet to the end. */
-static __always_inline const char *rudder_active_blob(void)
-{
-	__u32 key = 0;
-	void *generation = bpf_map_lookup_elem(&active, &key);
-
-	return generation ? bpf_map_lookup_elem(generation, &key) : NULL;
-}
 
 static __always_inline int rudder_is_ours(struct __sk_buff *skb, struct rudder_scratch *s)
 {
@@ -188,21 +174,29 @@ static __always_inline int rudder_is_ours(struct __sk_buff *skb, struct rudder_s
 	return result == RUDDER_PARSE_OK;
 }
 
-/* Stands in until the walk of rudder_classifier.h passes the verifier. */
-static __always_inline __u32 rudder_rank(const char *blob, struct rudder_scratch *s)
+/* Hook, parser and classifier on the blob of one generation. Returns a rank, RUDDER_NO_RULE when it is not ours. */
+static __always_inline __u32 rudder_find_rule(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s)
 {
-	(void)blob;
-	return s->packet.hook_class == 0xfffe ? 0 : RUDDER_NO_RULE;
+	const struct rudder_hook *hook;
+	__u64 at = rudder_find_hook(blob, blob_bytes, skb->ifindex, s->direction);
+
+	RUDDER_SAME_REGISTER(at);
+	if (at == 0 || at > blob_bytes - sizeof(struct rudder_hook))
+		return RUDDER_NO_RULE;
+	hook = (const struct rudder_hook *)(blob + at);
+	s->is_layer3_hook = hook->flags & RUDDER_HOOK_LAYER3;
+	s->packet.hook_class = hook->hook_class;
+	if (!rudder_is_ours(skb, s))
+		return RUDDER_NO_RULE;
+	return (__u32)rudder_match();
 }
 
 SEC("tc")
 int rudder_classify(struct __sk_buff *skb)
 {
 	struct rudder_scratch *s = rudder_get_scratch();
-	const struct rudder_hook *hook;
-	const char *blob;
-	__u32 rank;
-	__u64 at;
+	__u32 rank = RUDDER_NO_RULE;
+	const char *blob = NULL;
 
 	if (!s)
 		return RUDDER_NEXT;
@@ -210,22 +204,21 @@ int rudder_classify(struct __sk_buff *skb)
 		rudder_count_reason(RUDDER_REASON_OWN_COPY);
 		return RUDDER_NEXT;
 	}
-	blob = rudder_active_blob();
-	if (!blob)
-		return RUDDER_NEXT;
 	s->direction = skb->cb[RUDDER_CB_DIRECTION] & 1;
-	at = rudder_find_hook(blob, blob_bytes, skb->ifindex, s->direction);
-	RUDDER_SAME_REGISTER(at);
-	if (at == 0 || at > blob_bytes - sizeof(struct rudder_hook))
-		return RUDDER_NEXT;
-	hook = (const struct rudder_hook *)(blob + at);
-	s->is_layer3_hook = hook->flags & RUDDER_HOOK_LAYER3;
+	s->frame_bytes = skb->len;
 	s->is_transport_changed = 0;
 	s->is_header_added = 0;
-	if (!rudder_is_ours(skb, s))
-		return RUDDER_NEXT;
-	s->packet.hook_class = hook->hook_class;
-	rank = rudder_rank(blob, s);
+	RUDDER_NO_UNROLL
+	for (__u32 attempt = 0; attempt < RUDDER_ATTEMPTS; attempt++) {
+		blob = rudder_active_blob();
+		if (!blob)
+			return RUDDER_NEXT;
+		s->generation = ((const struct rudder_blob_header *)blob)->generation;
+		s->is_stale = 0;
+		rank = rudder_find_rule(skb, blob, s);
+		if (!s->is_stale)
+			break;
+	}
 	return rank == RUDDER_NO_RULE ? RUDDER_NEXT : rudder_act(skb, blob, s, rank);
 }
 

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
+/*
+ * The classifier in pieces that the verifier looks at once each (global functions), because inlined its walk alone
+ * takes more than the million instructions a program may cost.
+ *
+ * A global function cannot be given the blob, so it looks it up again. Invariant I5 holds all the same: whoever
+ * meets another generation than the packet began with says so, and the packet starts again from the beginning. A
+ * publish returns only after running programs have ended, so a second start meets no third generation.
+ */
+#pragma once
+
+#include "rudder_maps.h"
+
+#define RUDDER_ATTEMPTS 3u
+
+static __always_inline const char *rudder_active_blob(void)
+{
+	__u32 key = 0;
+	void *generation = bpf_map_lookup_elem(&active, &key);
+
+	return generation ? bpf_map_lookup_elem(generation, &key) : NULL;
+}
+
+/* The blob, if it is still the one this packet began with. */
+static __always_inline const char *rudder_same_blob(struct rudder_scratch *s)
+{
+	const char *blob = rudder_active_blob();
+
+	if (blob && ((const struct rudder_blob_header *)blob)->generation == s->generation)
+		return blob;
+	s->is_stale = 1;
+	return NULL;
+}
+
+/* The rank behind an extended leaf entry, RUDDER_NO_RULE if its lists do not match. */
+__attribute__((noinline)) int rudder_extension_rank(__u32 result)
+{
+	struct rudder_scratch *s = rudder_get_scratch();
+	struct rudder_subject subject;
+	const char *blob;
+
+	if (!s)
+		return (int)RUDDER_NO_RULE;
+	blob = rudder_same_blob(s);
+	if (!blob)
+		return (int)RUDDER_NO_RULE;
+	subject = rudder_subject_of(&s->packet);
+	return (int)rudder_extended_rank(blob, blob_bytes, &subject, result);
+}
+
+/* The rank of the first rule that matches scratch->packet, RUDDER_NO_RULE if none does. */
+__attribute__((noinline)) int rudder_match(void)
+{
+	struct rudder_scratch *s = rudder_get_scratch();
+	const char *blob;
+
+	if (!s)
+		return (int)RUDDER_NO_RULE;
+	blob = rudder_same_blob(s);
+	return blob ? (int)rudder_classify_packet(blob, blob_bytes, &s->packet, &s->key) : (int)RUDDER_NO_RULE;
+}
