@@ -26,6 +26,7 @@ public:
     [[nodiscard]] const Link* link(const std::string& name) const { return find_link(topology(), name); }
     [[nodiscard]] const NextHopAnswer& answer(const NextHopQuery& query) const { return topology().next_hops.at(query); }
     [[nodiscard]] unsigned changes() const { return changes_; }
+    void forget_changes() { changes_ = 0; }
 
     /// Runs the loop until it holds; false after a generous time.
     [[nodiscard]] bool eventually(const std::function<bool()>& holds);

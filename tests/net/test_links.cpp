@@ -15,10 +15,20 @@ namespace {
 const std::vector<std::string> k_veth = {"link set lo up", "link add veth0 type veth peer name veth1",
                                          "link set veth0 up", "link set veth1 up"};
 
+/// Carrier comes a while after `ip link set up` has returned.
+void await_carrier(Sandbox& sandbox) {
+    REQUIRE(sandbox.eventually([&] { return sandbox.link("veth0")->is_up && sandbox.link("veth1")->is_up; }));
+    sandbox.run_for(100'000);
+    sandbox.forget_changes();
+}
+
 }  // namespace
 
 TEST_CASE("the links that exist are known as soon as the monitor is open") {
     Sandbox sandbox(k_veth);
+    await_carrier(sandbox);
+    sandbox.close_monitor();
+    sandbox.open_monitor();
     CHECK(sandbox.topology().links == links_by_ip());
     REQUIRE(sandbox.link("veth0") != nullptr);
     CHECK(sandbox.link("veth0")->kind == "veth");
@@ -42,7 +52,10 @@ TEST_CASE("a link that comes and goes is reported") {
 
 TEST_CASE("many events within a settle window are one change") {
     Sandbox sandbox(k_veth);
-    for (int mtu = 1400; mtu < 1420; ++mtu) ip("link set veth0 mtu " + std::to_string(mtu));
+    await_carrier(sandbox);
+    std::string lines;
+    for (int mtu = 1400; mtu < 1420; ++mtu) lines += "link set veth0 mtu " + std::to_string(mtu) + "\n";
+    ip_batch(lines);
     CHECK(sandbox.eventually([&] { return sandbox.link("veth0")->mtu == 1419; }));
     sandbox.run_for(100'000);
     CHECK(sandbox.changes() == 1);
@@ -50,6 +63,7 @@ TEST_CASE("many events within a settle window are one change") {
 
 TEST_CASE("an event that changes nothing calls nobody") {
     Sandbox sandbox(k_veth);
+    await_carrier(sandbox);
     ip_batch("link set veth0 mtu 1400\nlink set veth0 mtu 1500\n");
     sandbox.run_for(150'000);
     CHECK(sandbox.changes() == 0);
@@ -68,6 +82,7 @@ TEST_CASE("a renamed link keeps its index and loses its old name") {
 
 TEST_CASE("alternative names come and go") {
     Sandbox sandbox(k_veth);
+    await_carrier(sandbox);
     ip("link property add dev veth0 altname uplink-with-a-name-longer-than-fifteen altname b");
     CHECK(sandbox.eventually([&] { return sandbox.link("b") != nullptr; }));
     CHECK(sandbox.link("uplink-with-a-name-longer-than-fifteen") == sandbox.link("veth0"));
@@ -89,6 +104,7 @@ TEST_CASE("a link replaced by an equal one of the same index is a change, and na
 
 TEST_CASE("MTU, MAC, carrier and administrative state follow the kernel") {
     Sandbox sandbox(k_veth);
+    await_carrier(sandbox);
     ip("link set veth0 mtu 9000");
     CHECK(sandbox.eventually([&] { return sandbox.link("veth0")->mtu == 9000; }));
     ip("link set veth1 down");

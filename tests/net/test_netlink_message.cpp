@@ -150,7 +150,7 @@ TEST_CASE("a link message gives name, alternative names, MTU, MAC and kind") {
 }
 
 TEST_CASE("tunnel hardware types are layer-3 devices and have no MAC") {
-    for (const unsigned type : {ARPHRD_NONE, ARPHRD_TUNNEL, ARPHRD_TUNNEL6, ARPHRD_SIT, ARPHRD_IPGRE, ARPHRD_IP6GRE,
+    for (const int type : {ARPHRD_NONE, ARPHRD_TUNNEL, ARPHRD_TUNNEL6, ARPHRD_SIT, ARPHRD_IPGRE, ARPHRD_IP6GRE,
                                 ARPHRD_PPP, ARPHRD_RAWIP}) {
         Buffer payload = link_payload();
         const auto narrow = static_cast<unsigned short>(type);
@@ -173,12 +173,12 @@ TEST_CASE("a neighbour message gives address, MAC, state and who keeps it") {
 }
 
 TEST_CASE("incomplete and failed neighbours are not usable") {
-    for (const unsigned state : {NUD_NONE, NUD_INCOMPLETE, NUD_FAILED}) {
+    for (const int state : {NUD_NONE, NUD_INCOMPLETE, NUD_FAILED}) {
         Neighbour neighbour;
         neighbour.state = static_cast<std::uint16_t>(state);
         CHECK_FALSE(is_usable(neighbour));
     }
-    for (const unsigned state : {NUD_REACHABLE, NUD_STALE, NUD_DELAY, NUD_PROBE, NUD_PERMANENT, NUD_NOARP}) {
+    for (const int state : {NUD_REACHABLE, NUD_STALE, NUD_DELAY, NUD_PROBE, NUD_PERMANENT, NUD_NOARP}) {
         Neighbour neighbour;
         neighbour.state = static_cast<std::uint16_t>(state);
         CHECK(is_usable(neighbour));

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <fstream>
 #include <string>
 
 using namespace rudder;
@@ -146,6 +147,23 @@ TEST_CASE("a neighbour flushed with its link is asked for again when the link is
     CHECK_FALSE(is_managed("10.0.0.2"));
     ip("link set veth0 up");
     CHECK(sandbox.eventually([&] { return is_managed("10.0.0.2"); }));
+}
+
+TEST_CASE("a neighbour that the kernel would not take is asked for again in time") {
+    NetlinkOptions options;
+    options.retry = {50'000, 200'000};
+    Sandbox sandbox({"link add veth0 type veth peer name veth1", "link set veth0 addrgenmode none", "link set veth0 up",
+                     "link set veth1 up"},
+                    options);
+    const auto disable_ipv6 = [](int value) {
+        std::ofstream("/proc/sys/net/ipv6/conf/veth0/disable_ipv6") << value;
+    };
+    disable_ipv6(1);
+    REQUIRE(sandbox.monitor().watch({gateway("2001:db8::2")}).is_ok());
+    sandbox.run_for(300'000);
+    REQUIRE_FALSE(is_managed("2001:db8::2"));
+    disable_ipv6(0);
+    CHECK(sandbox.eventually([&] { return is_managed("2001:db8::2"); }));
 }
 
 TEST_CASE("the gateway of a destination is the route's, out of the asked device") {
