@@ -20,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <systemd/sd-event.h>
+#include <unistd.h>
 
 namespace rudder {
 namespace {
@@ -308,7 +309,9 @@ ExitCode run_daemon(const DaemonOptions& options) {
 }
 
 ExitCode clean_up(const std::string& runtime_directory) {
-    const Result<UniqueFd> lock = lock_runtime_directory(runtime_directory);
+    // Without the directory no daemon runs; it is not created for this.
+    const bool has_directory = ::access(runtime_directory.c_str(), F_OK) == 0;
+    const Result<UniqueFd> lock = has_directory ? lock_runtime_directory(runtime_directory) : Result<UniqueFd>(UniqueFd());
     const Result<int> removed = lock ? BpfKernel::remove_leftovers({}) : Result<int>(lock.error());
     if (removed) {
         fmt::print("removed {} filters\n", *removed);

@@ -45,7 +45,8 @@ Engine::Outcome Engine::apply_policy(const Policy& policy) {
     }
     std::sort(queries.begin(), queries.end());
     queries.erase(std::unique(queries.begin(), queries.end()), queries.end());
-    if (Status status = network_.watch(queries); !status) return fail(status.error().within("watch next hops"));
+    // Next hops without an answer are skipped by the datapath until there is one.
+    if (Status status = network_.watch(queries); !status) outcome.warnings.push_back(status.error().within("watch next hops"));
 
     Result<Image> image = compile(policy, network_.topology(), applied_.image.slots);
     if (!image) {
@@ -58,7 +59,7 @@ Engine::Outcome Engine::apply_policy(const Policy& policy) {
     const std::uint64_t before = applied_.generation;
     ApplyOutcome applied = apply(kernel_, applied_, std::move(plan), std::move(image).value(), next_hops);
     outcome.status = std::move(applied.status);
-    outcome.warnings = std::move(applied.warnings);
+    outcome.warnings.insert(outcome.warnings.end(), applied.warnings.begin(), applied.warnings.end());
     outcome.has_published = applied_.generation != before;
     return outcome;
 }

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shell/daemon/command_line.hpp"
+
+#include "temporary_directory.hpp"
+
+#include <catch2/catch.hpp>
+
+namespace rudder::test {
+namespace {
+
+const std::string k_good = "[[rule]]\nname = \"a\"\npriority = 10\ntype = \"drop\"\nmatch = { interface = \"eth0\", direction = \"ingress\" }\n";
+
+CommandLine parse(std::vector<const char*> words) {
+    words.insert(words.begin(), "rudderd");
+    return parse_command_line(static_cast<int>(words.size()), words.data());
+}
+
+/// The exit code of a whole command line, as main() would give it.
+ExitCode run_check(std::vector<const char*> words) {
+    words.insert(words.begin(), "--check");
+    const CommandLine line = parse(std::move(words));
+    return line.verb == Verb::check ? check(line.check) : line.exit_code;
+}
+
+}  // namespace
+
+TEST_CASE("the command line says what to do") {
+    CHECK(parse({}).verb == Verb::run);
+    CHECK(parse({"-t"}).verb == Verb::check);
+    CHECK(parse({"--reload"}).verb == Verb::reload);
+    CHECK(parse({"--cleanup"}).verb == Verb::clean_up);
+    CHECK(parse({"--version"}).exit_code == ExitCode::ok);
+    CHECK(parse({"--help"}).exit_code == ExitCode::ok);
+    const CommandLine line = parse({"--config-dir", "/a", "--config-dir", "/b", "--runtime-dir", "/r"});
+    CHECK(line.daemon.set.directories == std::vector<std::string>{"/a", "/b"});
+    CHECK(line.daemon.runtime_directory == "/r");
+}
+
+TEST_CASE("a wrong command line is a usage error") {
+    const std::vector<const char*> words = GENERATE(as<std::vector<const char*>>{}, std::vector<const char*>{"--nonsense"}, std::vector<const char*>{"a.toml"},
+                                                    std::vector<const char*>{"--check", "--reload"}, std::vector<const char*>{"--with", "a:b"},
+                                                    std::vector<const char*>{"--check", "--with", "a"}, std::vector<const char*>{"--check", "--with", "a:"},
+                                                    std::vector<const char*>{"--check", "--format", "xml"}, std::vector<const char*>{"--strict"},
+                                                    std::vector<const char*>{"--check", "--with", "a:b", "c.toml"});
+    const CommandLine line = parse(words);
+    CHECK(line.verb == Verb::finished);
+    CHECK(line.exit_code == ExitCode::usage);
+}
+
+TEST_CASE("check judges directories, single files and a file in the place of another") {
+    const TemporaryDirectory top;
+    top.write("conf.d/10.toml", k_good);
+    const std::string directory = top.path("conf.d");
+    const std::string other = top.write("source", "[[rule]]\nname = \"a\"\npriority = 11\ntype = \"drop\"\nmatch = { interface = \"eth0\", direction = \"ingress\" }\n");
+    const std::string bad = top.write("bad.toml", "x = 1\n");
+    const std::string in_place = other + ":" + directory + "/10.toml";
+    const std::string beside = other + ":" + directory + "/20.toml";
+    CHECK(run_check({"--config-dir", directory.c_str()}) == ExitCode::ok);
+    CHECK(run_check({other.c_str()}) == ExitCode::ok);
+    CHECK(run_check({bad.c_str()}) == ExitCode::configuration);
+    CHECK(run_check({"--format", "json", bad.c_str()}) == ExitCode::configuration);
+    CHECK(run_check({"--config-dir", directory.c_str(), "--with", in_place.c_str()}) == ExitCode::ok);
+    // The same name twice: only wrong in the whole set.
+    CHECK(run_check({"--config-dir", directory.c_str(), "--with", beside.c_str()}) == ExitCode::configuration);
+    CHECK(run_check({top.path("missing").c_str()}) == ExitCode::configuration);
+}
+
+TEST_CASE("warnings fail a strict check only") {
+    const TemporaryDirectory top;
+    top.write("conf.d/10.toml", k_good);
+    top.write("conf.d/20.toml", "");
+    const std::string directory = top.path("conf.d");
+    CHECK(run_check({"--config-dir", directory.c_str()}) == ExitCode::ok);
+    CHECK(run_check({"--strict", "--config-dir", directory.c_str()}) == ExitCode::configuration);
+}
+
+}  // namespace rudder::test

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shell/daemon/policy_keeper.hpp"
+
+#include "fake_network.hpp"
+#include "memory_logger.hpp"
+#include "shell/log/events.hpp"
+#include "temporary_directory.hpp"
+
+#include <catch2/catch.hpp>
+
+namespace rudder::test {
+namespace {
+
+std::string rule_text(const std::string& name, int priority) {
+    return "[[rule]]\nname = \"" + name + "\"\npriority = " + std::to_string(priority) + "\ntype = \"drop\"\nmatch = { interface = \"eth0\", direction = \"ingress\" }\n";
+}
+
+struct Keeping {
+    TemporaryDirectory top;
+    Machine machine;
+    MemoryLogger logger;
+    Engine engine{machine.kernel, machine.network};
+    PolicyKeeper keeper;
+
+    explicit Keeping(bool allow_empty = false)
+        : keeper({{top.path("conf.d")}, {}, {}, Trust::required}, allow_empty, engine, logger) {
+        top.write("conf.d/10.toml", rule_text("a", 10));
+    }
+    ExitCode reload() { return keeper.reload({}).exit_code; }
+};
+
+}  // namespace
+
+TEST_CASE("an accepted set is published and told once") {
+    Keeping k;
+    CHECK(k.reload() == ExitCode::ok);
+    CHECK(k.engine.applied().generation == 1);
+    CHECK(k.keeper.state() == "running");
+    CHECK(k.logger.count(event::k_published) == 1);
+    CHECK(k.reload() == ExitCode::ok);
+    CHECK(k.engine.applied().generation == 1);
+    CHECK(k.logger.count(event::k_published) == 1);
+}
+
+TEST_CASE("a rejected set keeps what runs and is reported once for each content") {
+    Keeping k;
+    REQUIRE(k.reload() == ExitCode::ok);
+    k.top.write("conf.d/20.toml", "nonsense = 1\n");
+    const ReloadVerdict verdict = k.keeper.reload({});
+    CHECK(verdict.exit_code == ExitCode::configuration);
+    CHECK(verdict.generation == 1);
+    CHECK(verdict.diagnostics.find("20.toml:1:1: error[") != std::string::npos);
+    CHECK(k.engine.policy().rules.size() == 1);
+    CHECK(k.keeper.state() == "degraded");
+    CHECK(k.keeper.status_text().find("20.toml:1") != std::string::npos);
+    CHECK(k.reload() == ExitCode::configuration);
+    CHECK(k.logger.count(event::k_rejected) == 1);
+    k.top.write("conf.d/20.toml", "nonsense = 2\n");
+    CHECK(k.reload() == ExitCode::configuration);
+    CHECK(k.logger.count(event::k_rejected) == 2);
+    std::filesystem::remove(k.top.path("conf.d/20.toml"));
+    CHECK(k.reload() == ExitCode::ok);
+    CHECK(k.keeper.state() == "running");
+    CHECK(k.engine.applied().generation == 1);
+}
+
+TEST_CASE("a set that becomes empty or unreadable is refused while rules run") {
+    Keeping k;
+    REQUIRE(k.reload() == ExitCode::ok);
+    SECTION("file removed") { std::filesystem::remove(k.top.path("conf.d/10.toml")); }
+    SECTION("file masked") { k.top.write("conf.d/10.toml", ""); }
+    SECTION("file without rules") { k.top.write("conf.d/10.toml", "# nothing\n"); }
+    SECTION("directory removed") { std::filesystem::remove_all(k.top.path("conf.d")); }
+    SECTION("directory replaced by a file") {
+        std::filesystem::remove_all(k.top.path("conf.d"));
+        k.top.write("conf.d", "x");
+    }
+    CHECK(k.reload() == ExitCode::configuration);
+    CHECK(k.engine.policy().rules.size() == 1);
+    CHECK(k.machine.kernel.state.hooks.size() == 1);
+}
+
+TEST_CASE("a set may become empty where that is allowed") {
+    Keeping k(true);
+    REQUIRE(k.reload() == ExitCode::ok);
+    std::filesystem::remove(k.top.path("conf.d/10.toml"));
+    CHECK(k.reload() == ExitCode::ok);
+    CHECK(k.machine.kernel.state.hooks.empty());
+}
+
+TEST_CASE("an empty set is a policy to start with") {
+    Keeping k;
+    std::filesystem::remove_all(k.top.path("conf.d"));
+    CHECK(k.reload() == ExitCode::ok);
+    CHECK(k.engine.applied().generation == 1);
+}
+
+TEST_CASE("a policy that cannot be applied is told once and retried") {
+    Keeping k;
+    REQUIRE(k.reload() == ExitCode::ok);
+    k.top.write("conf.d/20.toml", rule_text("b", 20));
+    k.machine.kernel.fail_at({1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
+    const ReloadVerdict verdict = k.keeper.reload({});
+    CHECK(verdict.exit_code == ExitCode::internal);
+    CHECK(verdict.generation == 1);
+    CHECK(k.keeper.needs_retry());
+    CHECK(k.keeper.state() == "degraded");
+    k.machine.kernel.fail_at({1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
+    k.keeper.reconcile();
+    CHECK(k.logger.count(event::k_apply_failed) == 1);
+    k.machine.kernel.fail_at({});
+    k.keeper.reconcile();
+    CHECK_FALSE(k.keeper.needs_retry());
+    CHECK(k.keeper.state() == "running");
+    CHECK(k.engine.policy().rules.size() == 2);
+    CHECK(k.logger.field(event::k_rule_added, "RULE") == "b");
+}
+
+}  // namespace rudder::test
