@@ -22,6 +22,7 @@ constexpr CodeInfo k_codes[] = {
     {code::nested_too_deep, "brackets are nested too deep"},
     {code::key_too_long, "a dotted key has too many segments"},
     {code::number_too_large, "a number does not fit 64 bits"},
+    {code::word_too_long, "a word without quotes is too long"},
     {code::unknown_key, "the key does not exist in this table"},
     {code::unknown_table, "the table or top-level key does not exist"},
     {code::key_not_supported, "the key is not supported yet"},

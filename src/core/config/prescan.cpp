@@ -13,6 +13,9 @@
 namespace rudder {
 namespace {
 
+/// toml++ looks at most 127 code points ahead to tell a date from a number, and reads wild beyond that.
+constexpr std::size_t k_word_bytes = 100;
+
 constexpr std::string_view k_utf8_mark = "\xef\xbb\xbf";
 
 bool is_utf16(std::string_view bytes) {
@@ -122,17 +125,18 @@ public:
 private:
     bool step() {
         const char byte = bytes_[pos_];
+        const bool is_word_byte = std::string_view(" \t\r\n#\"'[]{}=,").find(byte) == std::string_view::npos;
+        if (is_word_byte) return step_word(byte);
+        word_bytes_ = 0;
         switch (byte) {
             case '\n':
                 next_line();
                 return true;
-            case '#':
-                skip_comment();
-                break;
-            case '"':
-            case '\'':
-                skip_string(byte);
-                break;
+            case ' ':
+            case '\t':
+            case '\r':
+                ++pos_;
+                return true;  // a line is still blank after these
             case '[':
                 if (is_chunk_header()) start_chunk();
                 return open_bracket();
@@ -142,24 +146,40 @@ private:
             case '}':
                 close_bracket();
                 break;
-            case '.':
-                return count_segment();
             case '=':
             case ',':
-                dots_ = 0;
-                ++pos_;
+                end_key();
                 break;
-            case ' ':
-            case '\t':
-            case '\r':
-                ++pos_;
-                return true;  // a line is still blank after these
+            case '#':
+                skip_comment();
+                break;
             default:
-                if (static_cast<unsigned char>(byte) >= 0x80) chunk_.is_ascii = false;
-                ++pos_;
+                skip_string(byte);
         }
         is_line_blank_ = false;
         return true;
+    }
+
+    /// A byte of a key, number, date or the like, or the dot between the segments of a key.
+    bool step_word(char byte) {
+        is_line_blank_ = false;
+        if (byte == '.' && ++dots_ >= limits_.key_segments) {
+            diagnostics_.error(std::string(code::key_too_long), at(pos_),
+                               fmt::format("a dotted key has more than {} segments", limits_.key_segments));
+            return false;
+        }
+        if (++word_bytes_ > k_word_bytes) {
+            diagnostics_.error(std::string(code::word_too_long), at(pos_ - k_word_bytes),
+                               fmt::format("a word without quotes is longer than {} bytes", k_word_bytes));
+            return false;
+        }
+        note_byte();
+        return true;
+    }
+
+    void end_key() {
+        ++pos_;
+        dots_ = 0;
     }
 
     void next_line() {
@@ -228,15 +248,6 @@ private:
         if (depth_ > 0) --depth_;
     }
 
-    bool count_segment() {
-        ++pos_;
-        is_line_blank_ = false;
-        if (++dots_ < limits_.key_segments) return true;
-        diagnostics_.error(std::string(code::key_too_long), at(pos_ - 1),
-                           fmt::format("a dotted key has more than {} segments", limits_.key_segments));
-        return false;
-    }
-
     /// `[[name]]` as the first thing of a line. Inside an open bracket this cannot be a value (it is no literal), so a
     /// bracket was forgotten above: starting anew there confines the damage to one chunk.
     bool is_chunk_header() const {
@@ -275,6 +286,7 @@ private:
     std::uint32_t line_ = 1;
     std::size_t depth_ = 0;
     std::size_t dots_ = 0;
+    std::size_t word_bytes_ = 0;
     bool is_line_blank_ = true;
 };
 

@@ -5,7 +5,11 @@
 #include "core/config/prescan.hpp"
 #include "core/config/text.hpp"
 
-#define TOML_HEADER_ONLY 1  // the packaged library is built with exceptions
+// The packaged library is built with exceptions. Some malformed input, such as `a = [1, }`, trips assertions of
+// toml++ 3.3 before it is reported as an error, and with NDEBUG they turn into assumptions: neither may be.
+#undef NDEBUG
+#define TOML_ASSERT(expr) static_cast<void>(0)
+#define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
 #include <toml++/toml.h>
 
@@ -34,6 +38,13 @@ public:
             span.length = begin(region.end).column - span.column;
         else if (region.end.line > region.begin.line)
             span.length = std::max(1U, line_end(region.begin.line) - (span.column - 1));
+        return span;
+    }
+
+    /// The place of a syntax error: at most one byte behind the end of its line.
+    Span error_span(const toml::source_position& position) {
+        Span span = begin(position);
+        span.column = std::min(span.column, line_end(position.line) + 1);
         return span;
     }
 
@@ -130,25 +141,32 @@ Span place_of_repeated_key(std::string_view description, const toml::source_posi
     return {fallback.line, static_cast<std::uint32_t>(found + 1), static_cast<std::uint32_t>(key.size())};
 }
 
+struct SyntaxMistake {
+    std::string_view code;
+    std::string_view help;
+};
+
+/// Sorts toml++'s descriptions into codes of ours.
+SyntaxMistake classify(std::string_view description) {
+    const auto says = [&](std::string_view words) { return description.find(words) != std::string_view::npos; };
+    if (says("cannot redefine")) return {code::defined_twice, "keep one of the two definitions"};
+    if (says("not representable in 64 bits")) return {code::number_too_large, {}};
+    if (says("could not determine value type")) return {code::syntax, "a text is written in quotes, a list in [ ]"};
+    if (says("end-of-file")) return {code::syntax, "a quote or bracket is not closed before the next [[table]]"};
+    return {code::syntax, {}};
+}
+
 void report_syntax_error(const SourceFile& file, const toml::parse_error& error, PositionMap& positions,
                          Diagnostics& diagnostics) {
     constexpr std::string_view k_prefix = "Error while parsing ";
     std::string_view description = error.description();
     if (description.starts_with(k_prefix)) description.remove_prefix(k_prefix.size());
-    Span span = positions.span(error.source());
-    std::string_view which = code::syntax;
-    std::string help;
-    if (description.find("cannot redefine") != std::string_view::npos) {
-        which = code::defined_twice;
+    const SyntaxMistake mistake = classify(description);
+    Span span = positions.error_span(error.source().begin);
+    if (mistake.code == code::defined_twice)
         span = place_of_repeated_key(description, error.source().begin, positions, span);
-        help = "keep one of the two definitions";
-    } else if (description.find("not representable in 64 bits") != std::string_view::npos) {
-        which = code::number_too_large;
-    } else if (description.find("could not determine value type") != std::string_view::npos) {
-        help = "a text is written in quotes, a list in [ ]";
-    }
-    diagnostics.error(std::string(which), {file.path, span.line, span.column, span.length},
-                      "TOML: " + printable(description), std::move(help));
+    diagnostics.error(std::string(mistake.code), {file.path, span.line, span.column, span.length},
+                      "TOML: " + printable(description), std::string(mistake.help));
 }
 
 /// One chunk (or the whole file) into `root`; false after a syntax error.
