@@ -156,7 +156,8 @@ void NetlinkMonitor::settle() {
     is_settle_armed_ = false;
     (void)sd_event_source_set_enabled(settle_timer_.get(), SD_EVENT_OFF);
     const Microseconds start = monotonic_now();
-    if (has_lost_events_ && start >= next_resync_) {
+    const bool is_resync = has_lost_events_ && start >= next_resync_;
+    if (is_resync) {
         has_lost_events_ = false;
         links_.mark_all();
         next_hops_.mark_all();
@@ -170,7 +171,8 @@ void NetlinkMonitor::settle() {
     recover(status);
     if (links_.is_dirty() || next_hops_.is_dirty() || has_lost_events_) arm_settle();
     arm_retry();
-    const bool has_changed = !changed_links_.empty() || topology_.next_hops != next_hops_before;
+    // Among lost events may have been the replacement of a device by an equal one.
+    const bool has_changed = is_resync || !changed_links_.empty() || topology_.next_hops != next_hops_before;
     changed_links_.clear();
     if (has_changed) on_change_();
 }

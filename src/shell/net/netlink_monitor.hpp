@@ -36,8 +36,8 @@ struct NetlinkOptions {
 class NetlinkMonitor {
 public:
     /// Opens the sockets, joins the link, address, neighbour, route, rule and next-hop groups, lists the links
-    /// and hangs on `loop`. `on_change` runs from the loop, at most once per settle window, when the topology differs or
-    /// a device was replaced; it may call watch(). *Ownership*: takes a reference on `loop`.
+    /// and hangs on `loop`. `on_change` runs from the loop, at most once per settle window, when the topology differs, a
+    /// device was replaced or events were lost; it may call watch(). *Ownership*: takes a reference on `loop`.
     [[nodiscard]] static Result<std::unique_ptr<NetlinkMonitor>> open(sd_event* loop, std::function<void()> on_change,
                                                                       const NetlinkOptions& options = {});
     /// Gives up the neighbours kept resolved.
