@@ -17,14 +17,16 @@
 #ifdef __cplusplus
 #define RUDDER_INLINE inline __attribute__((always_inline))
 #define RUDDER_NO_UNROLL
+#define RUDDER_UNROLL
 #else
 #define RUDDER_INLINE __inline __attribute__((always_inline, unused))
 #define RUDDER_NO_UNROLL _Pragma("clang loop unroll(disable)")
+#define RUDDER_UNROLL _Pragma("clang loop unroll(full)")
 #endif
 
-/* Keeps the compiler from re-deriving the offset after its bounds check: the verifier must see the check and the
- * access on the same register. */
-#define RUDDER_SAME_REGISTER(value) __asm__ volatile("" : "+r"(value))
+/* Hides from the compiler where a value came from. For offsets, so that the verifier sees bounds check and access on
+ * the same register; for conditions, so that arithmetic stays arithmetic. */
+#define RUDDER_OPAQUE(value) __asm__ volatile("" : "+r"(value))
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define RUDDER_HOST32(value_be) __builtin_bswap32(value_be)
@@ -33,9 +35,8 @@
 #endif
 
 #define RUDDER_MAX_DEPTH 40u         /* inner nodes on a path from a root to a leaf */
-#define RUDDER_MAX_LEAF 64u          /* entries of one leaf */
-#define RUDDER_MAX_LIST 128u         /* ranges of one port list in an extension */
-#define RUDDER_LIST_STEPS 8u         /* halvings that find one of RUDDER_MAX_LIST ranges */
+#define RUDDER_MAX_LEAF 32u          /* entries of one leaf */
+#define RUDDER_MAX_LIST 8u           /* ranges of one port list in an extension */
 
 /* ---- the key: what inner nodes look at --------------------------------------------------------- */
 
@@ -110,19 +111,25 @@ struct rudder_leaf_v6 {
 
 struct rudder_range {
 	__u16 first;
-	__u16 last;
+	__u16 span;
 };
 
-/* What does not fit an entry, one per rule, at rudder_blob_header.extension_offset + 8 * offset. Its lists follow:
- * `src_ports` then `dst_ports` sorted ranges; a count of 0 means that the entry said it all. */
+/* A port list. One with fewer ranges repeats its last; a longer one is split over several boxes. */
+struct rudder_list {
+	struct rudder_range range[RUDDER_MAX_LIST];
+};
+
+/* What does not fit an entry, one per rule. It lies at rudder_blob_header.extension_offset + 8 * offset, the lists it
+ * refers to at extension_offset + 8 * list; equal lists are shared. What the rule leaves open refers to a list and a
+ * hook set that hold everything: one straight line for all. */
 struct rudder_extension {
 	__u32 rank;
-	__u16 hook_set; /* bit in the hook-set bitmap, RUDDER_NO_HOOK_SET: the entry's range said it all */
-	__u8 src_ports;
-	__u8 dst_ports;
-	__u64 dscp; /* bit n: DSCP n matches */
+	__u32 hook_set; /* bit in the hook-set bitmap */
+	__u64 dscp;     /* bit n: DSCP n matches */
+	__u32 src_list;
+	__u32 dst_list;
 };
-#define RUDDER_NO_HOOK_SET 0xffffu
+#define RUDDER_ANY_HOOK_SET 0u
 
 /* ---- the walk ---------------------------------------------------------------------------------- */
 
@@ -135,10 +142,15 @@ struct rudder_subject {
 	__u32 flags;
 };
 
-/* Nonzero if value lies outside: the sign of span - distance. Without a branch, since entries mostly differ. */
+/* 1 if value lies outside, else 0: the sign of span - distance. Without a branch, since entries mostly differ and each
+ * branch doubles the verifier's work; the compiler would make one if it knew what is subtracted. */
 static RUDDER_INLINE __u64 rudder_outside(__u32 value, __u16 first, __u16 span)
 {
-	return ((__u64)span - (__u16)(value - first)) >> 63;
+	__u64 distance = (__u16)(value - first);
+
+	distance = span - distance;
+	RUDDER_OPAQUE(distance);
+	return distance >> 63;
 }
 
 static RUDDER_INLINE __u64 rudder_tail_differs(const struct rudder_subject *subject, const struct rudder_leaf_tail *tail)
@@ -158,69 +170,44 @@ static RUDDER_INLINE __u64 rudder_high_bits(__u64 difference, __u8 shift)
 	return (difference & ((__u64)(shift >> 6) - 1)) >> (shift & 63);
 }
 
-/* Is `port` in one of `count` sorted ranges at `offset`? Binary search for the last range that begins at or below it. */
-static RUDDER_INLINE int rudder_in_list(const char *blob, __u32 blob_bytes, __u64 offset, __u32 count, __u32 port)
+/* Nonzero if `port` lies in none of the ranges. Straight-line code: a loop in here would multiply with those around it
+ * when the verifier follows every path. */
+static RUDDER_INLINE __u64 rudder_outside_list(const struct rudder_list *list, __u32 port)
 {
-	__u32 low = 0, high = count;
+	__u64 outside = 1;
 
-	RUDDER_NO_UNROLL
-	for (__u32 step = 0; step < RUDDER_LIST_STEPS; step++) {
-		__u64 at;
-
-		if (low >= high)
-			return 0;
-		__u32 middle = ((low + high) >> 1) & 0xff;
-		at = offset + middle * sizeof(struct rudder_range);
-		RUDDER_SAME_REGISTER(at);
-		if (at > blob_bytes - sizeof(struct rudder_range))
-			return 0;
-		const struct rudder_range *range = (const struct rudder_range *)(blob + at);
-		if (port < range->first)
-			high = middle;
-		else if (port > range->last)
-			low = middle + 1;
-		else
-			return 1;
-	}
-	return 0;
+	RUDDER_UNROLL
+	for (__u32 i = 0; i < RUDDER_MAX_LIST; i++)
+		outside &= rudder_outside(port, list->range[i].first, list->range[i].span);
+	return outside;
 }
 
-static RUDDER_INLINE int rudder_in_hook_set(const char *blob, __u32 blob_bytes, __u32 hook_class, __u32 hook_set)
-{
-	const struct rudder_blob_header *header = (const struct rudder_blob_header *)blob;
-	__u64 at = header->hook_set_offset + ((__u64)hook_class * header->hook_set_words + (hook_set >> 6)) * 8;
-
-	RUDDER_SAME_REGISTER(at);
-	if (at > blob_bytes - sizeof(__u64))
-		return 0;
-	return (*(const __u64 *)(blob + at) >> (hook_set & 63)) & 1;
-}
+/* Leaves the enclosing function with RUDDER_NO_RULE if an object of `bytes` at `offset` exceeds the blob. */
+#define RUDDER_WITHIN_BLOB(offset, bytes)                                                                              	RUDDER_OPAQUE(offset);                                                                                         	if (offset > blob_bytes - (bytes))                                                                             	return RUDDER_NO_RULE
 
 /* The rank behind a leaf entry whose own fields matched; RUDDER_NO_RULE if its extension does not. */
 static RUDDER_INLINE __u32 rudder_extended_rank(const char *blob, __u32 blob_bytes, const struct rudder_subject *subject,
 						__u32 result)
 {
 	const struct rudder_blob_header *header = (const struct rudder_blob_header *)blob;
-	__u64 at = header->extension_offset + (__u64)(result & ~RUDDER_LEAF_EXTENDED) * 8;
-	__u64 list;
+	__u64 start = header->extension_offset;
+	__u64 at = start + (__u64)(result & ~RUDDER_LEAF_EXTENDED) * 8;
 
-	RUDDER_SAME_REGISTER(at);
-	if (at > blob_bytes - sizeof(struct rudder_extension))
-		return RUDDER_NO_RULE;
+	RUDDER_WITHIN_BLOB(at, sizeof(struct rudder_extension));
 	const struct rudder_extension *extension = (const struct rudder_extension *)(blob + at);
+	__u64 src_at = start + (__u64)extension->src_list * 8;
+	__u64 dst_at = start + (__u64)extension->dst_list * 8;
+	__u64 set_at = header->hook_set_offset +
+		       ((__u64)subject->hook_class * header->hook_set_words + (extension->hook_set >> 6)) * 8;
 
-	if (!((extension->dscp >> ((subject->protocol_dscp >> 8) & 63)) & 1))
-		return RUDDER_NO_RULE;
-	if (extension->hook_set != RUDDER_NO_HOOK_SET &&
-	    !rudder_in_hook_set(blob, blob_bytes, subject->hook_class, extension->hook_set))
-		return RUDDER_NO_RULE;
-	list = at + sizeof(*extension);
-	if (extension->src_ports && !rudder_in_list(blob, blob_bytes, list, extension->src_ports, subject->src_port))
-		return RUDDER_NO_RULE;
-	list += extension->src_ports * sizeof(struct rudder_range);
-	if (extension->dst_ports && !rudder_in_list(blob, blob_bytes, list, extension->dst_ports, subject->dst_port))
-		return RUDDER_NO_RULE;
-	return extension->rank;
+	RUDDER_WITHIN_BLOB(src_at, sizeof(struct rudder_list));
+	__u64 differs = rudder_outside_list((const struct rudder_list *)(blob + src_at), subject->src_port);
+	RUDDER_WITHIN_BLOB(dst_at, sizeof(struct rudder_list));
+	differs |= rudder_outside_list((const struct rudder_list *)(blob + dst_at), subject->dst_port);
+	RUDDER_WITHIN_BLOB(set_at, sizeof(__u64));
+	differs |= ~(*(const __u64 *)(blob + set_at) >> (extension->hook_set & 63)) & 1;
+	differs |= ~(extension->dscp >> ((subject->protocol_dscp >> 8) & 63)) & 1;
+	return differs ? RUDDER_NO_RULE : extension->rank;
 }
 
 /* Follows the inner nodes from `unit` to a leaf. Returns its node, an empty leaf if the blob refers outside itself. */
@@ -233,7 +220,7 @@ static RUDDER_INLINE struct rudder_node rudder_find_leaf(const char *blob, __u32
 	for (__u32 depth = 0; depth <= RUDDER_MAX_DEPTH; depth++) {
 		__u64 at = (__u64)unit * 8;
 
-		RUDDER_SAME_REGISTER(at);
+		RUDDER_OPAQUE(at);
 		if (at > blob_bytes - sizeof(struct rudder_node))
 			break;
 		node = *(const struct rudder_node *)(blob + at);
@@ -291,7 +278,7 @@ static RUDDER_INLINE struct rudder_subject rudder_subject_of(const struct rudder
 		for (__u32 i = 0; i < RUDDER_MAX_LEAF; i++) {                                                          \
 			if (i >= leaf.operand)                                                                         \
 				break;                                                                                 \
-			RUDDER_SAME_REGISTER(at);                                                                      \
+			RUDDER_OPAQUE(at);                                                                      \
 			if (at > blob_bytes - sizeof(struct ENTRY))                                                    \
 				break;                                                                                 \
 			const struct ENTRY *entry = (const struct ENTRY *)(blob + at);                                 \
@@ -374,7 +361,7 @@ static RUDDER_INLINE __u32 rudder_find_hook(const void *blob, __u32 blob_bytes, 
 	for (__u32 probe = 0; probe < RUDDER_HOOK_PROBES; probe++) {
 		__u64 at = header->hook_offset + (__u64)((slot + probe) & header->hook_mask) * sizeof(struct rudder_hook);
 
-		RUDDER_SAME_REGISTER(at);
+		RUDDER_OPAQUE(at);
 		if (at > blob_bytes - sizeof(struct rudder_hook))
 			return 0;
 		const struct rudder_hook *hook = (const struct rudder_hook *)((const char *)blob + at);
@@ -391,5 +378,5 @@ RUDDER_STATIC_ASSERT(sizeof(struct rudder_node) == 8, "rudder_node");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_leaf_tail) == 24, "rudder_leaf_tail");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_leaf_v4) == 32, "rudder_leaf_v4");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_leaf_v6) == 64, "rudder_leaf_v6");
-RUDDER_STATIC_ASSERT(sizeof(struct rudder_range) == 4, "rudder_range");
-RUDDER_STATIC_ASSERT(sizeof(struct rudder_extension) == 16, "rudder_extension");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_list) == 32, "rudder_list");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_extension) == 24, "rudder_extension");

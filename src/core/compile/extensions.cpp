@@ -1,68 +1,70 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/compile/extensions.hpp"
 
-#include <cstring>
+#include <algorithm>
 
 namespace rudder {
 namespace {
 
-void append_list(std::string& content, const std::vector<ValueRange>& list) {
-    for (const ValueRange& own : list) {
-        const rudder_range range{static_cast<std::uint16_t>(own.first), static_cast<std::uint16_t>(own.last)};
-        content.append(reinterpret_cast<const char*>(&range), sizeof(range));
-    }
+template <class Record>
+std::string bytes_of(const Record& record) {
+    return {reinterpret_cast<const char*>(&record), sizeof(record)};
 }
 
-/// A single range is in the entry itself.
-std::uint8_t list_size(const std::vector<ValueRange>& list) {
-    return list.size() > 1 ? static_cast<std::uint8_t>(list.size()) : std::uint8_t{0};
-}
-
-std::string content_of(const RuleFields& fields, std::uint16_t hook_set) {
-    rudder_extension head{};
-    head.rank = fields.rank;
-    head.hook_set = hook_set;
-    head.src_ports = list_size(fields.src_ports);
-    head.dst_ports = list_size(fields.dst_ports);
-    head.dscp = fields.dscp_mask;
-    std::string content(reinterpret_cast<const char*>(&head), sizeof(head));
-    if (head.src_ports != 0) {
-        append_list(content, fields.src_ports);
+void set_bits(std::vector<std::uint64_t>& rows, std::size_t words, std::uint32_t column, ValueRange classes) {
+    for (std::uint32_t hook_class = classes.first; hook_class <= classes.last; ++hook_class) {
+        rows[hook_class * words + column / 64] |= std::uint64_t{1} << (column % 64);
     }
-    if (head.dst_ports != 0) {
-        append_list(content, fields.dst_ports);
-    }
-    content.resize((content.size() + 7) / 8 * 8);
-    return content;
 }
 
 }  // namespace
 
-std::uint16_t HookSets::column(const HookSet& set) {
-    return columns_.try_emplace(set, static_cast<std::uint16_t>(columns_.size())).first->second;
+std::uint32_t HookSets::column(const HookSet& set) {
+    if (set.size() == 1) {
+        return RUDDER_ANY_HOOK_SET;
+    }
+    return columns_.try_emplace(set, static_cast<std::uint32_t>(count())).first->second;
 }
 
 std::vector<std::uint64_t> HookSets::bitmap(std::size_t class_count) const {
     std::vector<std::uint64_t> rows(class_count * words());
+    if (class_count != 0) {
+        set_bits(rows, words(), RUDDER_ANY_HOOK_SET, {0, static_cast<std::uint32_t>(class_count - 1)});
+    }
     for (const auto& [set, column] : columns_) {
         for (const ValueRange& range : set) {
-            for (std::uint32_t hook_class = range.first; hook_class <= range.last; ++hook_class) {
-                rows[hook_class * words() + column / 64] |= std::uint64_t{1} << (column % 64);
-            }
+            set_bits(rows, words(), column, range);
         }
     }
     return rows;
 }
 
-std::uint32_t Extensions::unit_of(const RuleFields& fields) {
-    const std::uint16_t hook_set =
-        fields.hook_classes.size() > 1 ? hook_sets_.column(fields.hook_classes) : std::uint16_t{RUDDER_NO_HOOK_SET};
-    const std::string content = content_of(fields, hook_set);
+std::uint32_t Extensions::add(const std::string& content) {
     const auto [entry, is_new] = units_.try_emplace(content, static_cast<std::uint32_t>(bytes_.size() / 8));
     if (is_new) {
-        bytes_.insert(bytes_.end(), content.begin(), content.end());
+        bytes_ += content;
     }
     return entry->second;
+}
+
+std::uint32_t Extensions::list_unit(const std::vector<ValueRange>& ranges) {
+    const ValueRange whole{0, 65535};
+    rudder_list list{};
+    for (std::size_t i = 0; i < RUDDER_MAX_LIST; ++i) {
+        const ValueRange& own = ranges.size() > 1 ? ranges[std::min(i, ranges.size() - 1)] : whole;
+        list.range[i] = {static_cast<std::uint16_t>(own.first), static_cast<std::uint16_t>(own.last - own.first)};
+    }
+    return add(bytes_of(list));
+}
+
+std::uint32_t Extensions::unit_of(const RuleFields& fields) {
+    rudder_extension extension{};
+    extension.rank = fields.rank;
+    extension.hook_set = hook_sets_.column(fields.hook_classes);
+    extension.dscp = fields.dscp_mask;
+    extension.src_list = list_unit(fields.src_ports);
+    extension.dst_list = list_unit(fields.dst_ports);
+    return add(bytes_of(extension));
 }
 
 }  // namespace rudder

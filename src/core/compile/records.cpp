@@ -142,7 +142,7 @@ void write_hook_table(BlobWriter& blob, const HookTable& hooks, const Topology& 
 void write_extensions(BlobWriter& blob, const Extensions& extensions, rudder_blob_header& header) {
     header.extension_offset = static_cast<std::uint32_t>(blob.align(8));
     header.extension_bytes = static_cast<std::uint32_t>(extensions.bytes().size());
-    for (const std::uint8_t byte : extensions.bytes()) {
+    for (const char byte : extensions.bytes()) {
         blob.append(byte);
     }
 }
