@@ -72,7 +72,7 @@ std::string draw(const Options& options, const Json& document) {
 
 /// What print() wrote has reached its reader; a closed pipe or a full disk is an error.
 int finish_output() {
-    return std::fflush(stdout) == 0 && std::ferror(stdout) == 0 ? EX_OK : EX_IOERR;
+    return std::fflush(stdout) == 0 && std::ferror(stdout) == 0 ? EX_OK : EX_SOFTWARE;
 }
 
 int show_once(const Options& options) {
@@ -150,7 +150,7 @@ int watch(const Options& options) {
     Clock::time_point next = Clock::now();
     for (std::uint64_t shown = 1;; ++shown) {
         const int code = watcher.show_next();
-        if (code == EX_IOERR || shown == options.count) return code;
+        if (code == EX_SOFTWARE || shown == options.count) return code;
         next = std::max(next + *options.watch, Clock::now());
         if (!wait_until(interrupts, next)) return EX_OK;
     }
