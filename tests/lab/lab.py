@@ -264,10 +264,10 @@ class Daemon:
 
     def stat(self, *words):
         """What rudderstat says, as parsed JSON."""
-        return json.loads(self.namespace.exec(RUDDERSTAT, "--runtime-dir", self.runtime, *words, "--json").stdout)
+        return json.loads(self.namespace.exec(RUDDERSTAT, "--socket", self.runtime / "io.rudder.Status", *words, "--json").stdout)
 
     def stat_text(self, *words):
-        return self.namespace.exec(RUDDERSTAT, "--runtime-dir", self.runtime, *words).stdout
+        return self.namespace.exec(RUDDERSTAT, "--socket", self.runtime / "io.rudder.Status", *words).stdout
 
     def generation(self):
         return find_key(self.stat("internals"), "generation")
