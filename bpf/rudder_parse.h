@@ -118,7 +118,7 @@ static __always_inline int rudder_is_special6(const __u32 *address_be)
 
 	if (first == 0)
 		return !(address_be[0] | address_be[1] | address_be[2]) && RUDDER_SWAP32(address_be[3]) <= 1;
-	return (first & 0xffc0) == 0xfe80 || (first & 0xff0f) == 0xff01 || (first & 0xff0f) == 0xff02;
+	return (first & 0xffc0) == 0xfe80 || first == 0xff01 || first == 0xff02;
 }
 
 static __always_inline void rudder_flag_addresses(struct rudder_packet *packet)

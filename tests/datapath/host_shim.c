@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host_shim.h"
+
+#include <string.h>
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-function"
+#include "rudder_parse.h"
+#include "rudder_rewrite.h"
+#pragma GCC diagnostic pop
+
+int host_parse(const void *data, __u32 linear, __u32 frame_bytes, int is_layer3, struct rudder_packet *packet)
+{
+	struct rudder_frame frame;
+
+	memset(&frame, 0, sizeof(frame));
+	frame.data = data;
+	frame.data_end = frame.data + linear;
+	frame.frame_bytes = frame_bytes;
+	frame.is_layer3 = is_layer3 != 0;
+	return rudder_parse(&frame, packet);
+}
+
+int host_rewrite(void *data, const struct rudder_packet *packet, const struct rudder_target *target, __u32 direction)
+{
+	__u32 ip_bytes = packet->family == 4 ? RUDDER_IPV4_BYTES : RUDDER_IPV6_BYTES;
+	__u8 *ip = (__u8 *)data + packet->l3_offset;
+	__u8 *transport = (__u8 *)data + packet->l4_offset;
+	struct rudder_original original;
+	struct rudder_rewritten out;
+	__u16 checksum;
+	int reason;
+
+	memset(&original, 0, sizeof(original));
+	memcpy(original.ip, ip, ip_bytes);
+	if (packet->l4_checksum != RUDDER_L4_NO_CHECKSUM)
+		memcpy(original.transport, transport, packet->l4_checksum + 2u);
+	reason = rudder_rewrite_compute(&original, packet, target, direction, &out);
+	if (reason != RUDDER_REASON_NONE)
+		return reason;
+	memcpy(ip, out.ip, ip_bytes);
+	if (packet->l4_checksum == RUDDER_L4_NO_CHECKSUM)
+		return RUDDER_REASON_NONE;
+	memcpy(&checksum, original.transport + packet->l4_checksum, 2);
+	checksum = rudder_rewrite_checksum(packet, checksum, &out);
+	if (out.changed & RUDDER_CHANGED_PORTS)
+		memcpy(transport, out.ports_be, 4);
+	memcpy(transport + packet->l4_checksum, &checksum, 2);
+	return RUDDER_REASON_NONE;
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/base/policy.hpp"
+#include "core/base/topology.hpp"
+#include "frame.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+/// What the datapath must do, said a second time: linear matching over the rules, every frame and checksum made
+/// from scratch. Slow and plain; shares no code with bpf/.
+namespace rudder::test {
+
+enum class Parse { ok, not_ip, short_frame, malformed };
+
+struct ModelPacket {
+    Parse parse = Parse::not_ip;
+    IpFamily family = IpFamily::v4;
+    IpAddress src, dst;
+    std::uint8_t protocol = 0, tos = 0, ttl = 0;
+    bool has_ports = false, is_tagged = false, is_special = false, is_group = false;
+    bool is_fragment = false, is_later_fragment = false;
+    std::uint16_t src_port = 0, dst_port = 0;
+    std::size_t ip = 0;         ///< offset of the IP header
+    std::size_t ip_bytes = 0;   ///< IP packet by its own length
+    std::size_t header_bytes = 0;
+    std::size_t transport = 0;  ///< offset, 0: none
+    int checksum = -1;          ///< offset in the transport header of a checksum over a pseudo-header, -1: none
+};
+
+[[nodiscard]] ModelPacket model_parse(const Frame& frame, bool is_layer3);
+[[nodiscard]] bool model_matches(const Rule& rule, const ModelPacket& packet, const Link& link, Direction direction);
+
+/// Outcome of one target: the new frame, or why not (enum rudder_reason, 0: sent).
+struct ModelRewrite {
+    std::uint32_t reason = 0;
+    Frame frame;
+};
+/// IP and transport headers only.
+[[nodiscard]] ModelRewrite model_rewrite(const Frame& frame, const ModelPacket& packet, const Rewrite& rewrite,
+                                         Direction direction);
+
+struct ModelResult {
+    int verdict = -1;
+    Frame frame;                         ///< as it leaves the program
+    int rule = -1;                       ///< that counted
+    bool is_target_counted = false;
+    std::uint32_t reason = 0;            ///< counted, 0: none
+};
+/// pass, drop and steer at one hook of `link`.
+[[nodiscard]] ModelResult model_run(const Policy& policy, const Topology& topology, const Link& link, Direction direction,
+                                    const Frame& frame);
+
+}  // namespace rudder::test

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host_shim.h"
+#include "model.hpp"
+#include "random_frame.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace rudder;
+using namespace rudder::test;
+
+namespace {
+
+const MacAddress k_mac{{2, 0, 0, 0, 0, 1}};
+
+int expected_result(Parse parse) { return static_cast<int>(parse); }
+
+std::uint16_t be(std::uint16_t value) { return static_cast<std::uint16_t>(value); }
+
+/// A copy whose end is the end of its allocation, so that sanitizers see a read past it.
+std::vector<std::uint8_t> exact(const Frame& frame, std::size_t size) {
+    std::vector<std::uint8_t> copy(frame.begin(), frame.begin() + static_cast<std::ptrdiff_t>(size));
+    copy.shrink_to_fit();
+    return copy;
+}
+
+void check_same(const Frame& frame, bool is_layer3) {
+    const ModelPacket want = model_parse(frame, is_layer3);
+    rudder_packet got{};
+    const auto bytes = exact(frame, frame.size());
+    const auto size = static_cast<__u32>(bytes.size());
+    INFO(hex(frame));
+    REQUIRE(host_parse(bytes.data(), size, size, is_layer3, &got) == expected_result(want.parse));
+    if (want.parse != Parse::ok) {
+        return;
+    }
+    REQUIRE(got.family == static_cast<int>(want.family));
+    REQUIRE(got.protocol == want.protocol);
+    REQUIRE(got.tos == want.tos);
+    REQUIRE(got.ttl == want.ttl);
+    REQUIRE(be(got.src_port) == want.src_port);
+    REQUIRE(be(got.dst_port) == want.dst_port);
+    REQUIRE(got.l3_offset == want.ip);
+    REQUIRE(got.l4_offset == want.transport);
+    REQUIRE(got.ip_header_bytes == want.header_bytes);
+    REQUIRE((got.l4_checksum == RUDDER_L4_NO_CHECKSUM ? -1 : got.l4_checksum) == want.checksum);
+    const unsigned flags = (want.has_ports ? RUDDER_PKT_HAS_PORTS : 0u) | (want.is_tagged ? RUDDER_PKT_TAGGED : 0u) |
+                           (want.is_special ? RUDDER_PKT_SPECIAL : 0u) | (want.is_group ? RUDDER_PKT_GROUP : 0u) |
+                           (want.is_fragment ? RUDDER_PKT_FRAGMENT : 0u) |
+                           (want.is_later_fragment ? RUDDER_PKT_LATER_FRAGMENT : 0u);
+    REQUIRE(unsigned{got.flags} == flags);
+}
+
+}  // namespace
+
+TEST_CASE("the parser agrees with the model on random frames") {
+    Random random(1);
+    for (int i = 0; i < 100000; i++) {
+        check_same(random_frame(random, k_mac), false);
+    }
+}
+
+TEST_CASE("the parser agrees with the model on layer-3 frames") {
+    Random random(2);
+    for (int i = 0; i < 20000; i++) {
+        const Frame frame = random_frame(random, k_mac);
+        check_same(Frame(frame.begin() + 14, frame.end()), true);
+    }
+}
+
+TEST_CASE("a frame cut at any length is never read past its end") {
+    Random random(3);
+    for (int i = 0; i < 1000; i++) {
+        const Frame frame = random_frame(random, k_mac);
+        for (std::size_t size = 0; size <= frame.size(); size++) {
+            check_same(Frame(frame.begin(), frame.begin() + static_cast<std::ptrdiff_t>(size)), false);
+        }
+    }
+}
+
+TEST_CASE("headers outside the linear part ask for a pull, never for a guess") {
+    Random random(4);
+    for (int i = 0; i < 1000; i++) {
+        const Frame frame = random_frame(random, k_mac);
+        const auto size = static_cast<__u32>(frame.size());
+        rudder_packet whole{};
+        const int result = host_parse(frame.data(), size, size, 0, &whole);
+        for (__u32 linear = 0; linear < size; linear++) {
+            rudder_packet part{};
+            const auto bytes = exact(frame, linear);
+            const int partial = host_parse(bytes.data(), linear, size, 0, &part);
+            INFO(hex(frame) << " linear " << linear);
+            REQUIRE((partial == 2 || partial == result));
+            if (partial == 0) {
+                REQUIRE(__builtin_memcmp(&part, &whole, sizeof(whole)) == 0);
+            }
+        }
+    }
+}
+
+TEST_CASE("a GSO packet beyond 64 KiB has no length of its own") {
+    const Frame frame = Ethernet{} / Ipv4{} / Tcp{} / payload(100);
+    Frame big = frame;
+    big[16] = big[17] = 0;
+    rudder_packet packet{};
+    REQUIRE(host_parse(big.data(), static_cast<__u32>(big.size()), static_cast<__u32>(big.size()), 0, &packet) == 3);
+}
