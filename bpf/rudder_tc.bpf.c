@@ -74,7 +74,7 @@ static __always_inline int rudder_load_target(const char *blob, struct rudder_sc
 	const struct rudder_blob_header *header = (const struct rudder_blob_header *)blob;
 	__u64 at = header->target_offset + (__u64)index * sizeof(struct rudder_target);
 
-	RUDDER_SAME_REGISTER(at);
+	RUDDER_OPAQUE(at);
 	if (at > blob_bytes - sizeof(struct rudder_target))
 		return -1;
 	__builtin_memcpy(&s->target, blob + at, sizeof(struct rudder_target));
@@ -132,7 +132,7 @@ static __always_inline int rudder_act(struct __sk_buff *skb, const char *blob, s
 	const struct rudder_rule *rule;
 	int reason;
 
-	RUDDER_SAME_REGISTER(at);
+	RUDDER_OPAQUE(at);
 	if (at > blob_bytes - sizeof(struct rudder_rule)) {
 		rudder_count_reason(RUDDER_REASON_BAD_POLICY);
 		return RUDDER_NEXT;
@@ -180,7 +180,7 @@ static __always_inline __u32 rudder_find_rule(struct __sk_buff *skb, const char 
 	const struct rudder_hook *hook;
 	__u64 at = rudder_find_hook(blob, blob_bytes, skb->ifindex, s->direction);
 
-	RUDDER_SAME_REGISTER(at);
+	RUDDER_OPAQUE(at);
 	if (at == 0 || at > blob_bytes - sizeof(struct rudder_hook))
 		return RUDDER_NO_RULE;
 	hook = (const struct rudder_hook *)(blob + at);
