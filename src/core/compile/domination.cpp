@@ -6,8 +6,9 @@
 namespace rudder {
 namespace {
 
-/// Nodes up to this size are compared pair by pair.
-constexpr std::size_t k_pairwise_boxes = 64;
+/// Nodes up to this size are compared pair by pair; in larger ones only so many boxes that fill the node hide others.
+constexpr std::size_t k_pairwise_boxes = 128;
+constexpr std::size_t k_most_full_boxes = 16;
 
 ValueRange clip(ValueRange own, ValueRange limit) {
     return {std::max(own.first, limit.first), std::min(own.last, limit.last)};
@@ -44,35 +45,36 @@ bool dominates(const BoxSet& set, const Region& region, std::uint32_t a, std::ui
     return true;
 }
 
-/// The first box that fills the whole region: only its flags can let a packet through to the boxes after it.
-std::size_t find_full(const BoxSet& set, const Region& region, const std::vector<std::uint32_t>& boxes) {
-    for (std::size_t i = 0; i < boxes.size(); ++i) {
-        const ValueRange* spans = set.spans_of(boxes[i]);
-        bool is_full = !set.boxes[boxes[i]].has_lists;
-        for (std::size_t d = 0; is_full && d < set.layout().count(); ++d) {
-            is_full = covers(spans[d], region[d]);
-        }
-        if (is_full) {
-            return i;
+/// Fills the whole region: only its flags can let a packet through to the boxes after it.
+bool is_full(const BoxSet& set, const Region& region, std::uint32_t box) {
+    if (set.boxes[box].has_lists) {
+        return false;
+    }
+    const ValueRange* spans = set.spans_of(box);
+    for (std::size_t d = 0; d < set.layout().count(); ++d) {
+        if (!covers(spans[d], region[d])) {
+            return false;
         }
     }
-    return boxes.size();
+    return true;
 }
 
 }  // namespace
 
 void drop_dominated(const BoxSet& set, const Region& region, std::vector<std::uint32_t>& boxes) {
     const bool is_small = boxes.size() <= k_pairwise_boxes;
-    std::vector<std::uint32_t> kept;
-    const std::size_t full = is_small ? boxes.size() : find_full(set, region, boxes);
-    for (std::size_t i = 0; i < boxes.size(); ++i) {
-        const auto hides = [&](std::uint32_t other) { return dominates(set, region, other, boxes[i]); };
-        const bool is_hidden = is_small ? std::any_of(kept.begin(), kept.end(), hides) : i > full && hides(boxes[full]);
-        if (!is_hidden) {
-            kept.push_back(boxes[i]);
+    std::vector<std::uint32_t> hiders;
+    const auto is_hidden = [&](std::uint32_t box) {
+        const auto hides = [&](std::uint32_t hider) { return dominates(set, region, hider, box); };
+        if (std::any_of(hiders.begin(), hiders.end(), hides)) {
+            return true;
         }
-    }
-    boxes = std::move(kept);
+        if (is_small || (hiders.size() < k_most_full_boxes && is_full(set, region, box))) {
+            hiders.push_back(box);
+        }
+        return false;
+    };
+    std::erase_if(boxes, is_hidden);
 }
 
 }  // namespace rudder

@@ -13,11 +13,20 @@ namespace {
 /// Prefixes longer than this are "long". *Units*: bits.
 constexpr unsigned k_long_v4 = 8;
 constexpr unsigned k_long_v6 = 16;
-/// Leaf sizes to try, from fast to small.
-constexpr std::array<std::size_t, 4> k_leaf_sizes = {8, 16, 32, 64};
-/// Entries allowed for each box, beside a lump for small sets.
-constexpr std::size_t k_entries_per_box = 4;
-constexpr std::size_t k_spare_entries = 4096;
+/// Attempts from fast and small to patient: the later ones are for boxes that overlap in many ways.
+struct Attempt {
+    std::size_t leaf_boxes;
+    double copy_price;
+    std::size_t entries_per_box;
+    std::size_t spare_entries;
+};
+constexpr std::array<Attempt, 5> k_attempts = {{
+    {8, 3.0, 3, 1u << 12},
+    {12, 2.0, 6, 1u << 14},
+    {16, 1.0, 8, 1u << 16},
+    {24, 0.7, 16, 1u << 18},
+    {RUDDER_MAX_LEAF, 0.5, 32, 1u << 20},
+}};
 
 std::vector<std::vector<std::uint32_t>> partition(const BoxSet& set) {
     const unsigned limit = set.family == IpFamily::v4 ? k_long_v4 : k_long_v6;
@@ -31,8 +40,9 @@ std::vector<std::vector<std::uint32_t>> partition(const BoxSet& set) {
 }
 
 std::optional<Tree> build_within_budget(const BoxSet& set, const std::vector<std::uint32_t>& boxes) {
-    for (const std::size_t leaf_boxes : k_leaf_sizes) {
-        const TreeLimits limits{leaf_boxes, boxes.size() * k_entries_per_box + k_spare_entries};
+    for (const Attempt& attempt : k_attempts) {
+        const TreeLimits limits{attempt.leaf_boxes, boxes.size() * attempt.entries_per_box + attempt.spare_entries,
+                                attempt.copy_price};
         if (auto tree = build_tree(set, boxes, limits)) {
             return tree;
         }

@@ -11,11 +11,14 @@ namespace {
 
 constexpr unsigned k_max_cut_bits = 8;
 constexpr std::size_t k_bins = 1u << k_max_cut_bits;
-/// Price of one step down the tree, and of doubling the entries, in halvings of the boxes left.
+/// Price of one step down the tree in halvings of the boxes left.
 constexpr double k_step_price = 0.3;
-constexpr double k_copy_price = 3.0;
 /// A child costs memory even if it is empty, in entries.
 constexpr double k_node_price = 0.25;
+
+/// Below this, children are hardly smaller than their parent.
+constexpr double k_least_gain = 0.01;
+constexpr double k_useless = -1e9;
 
 /// How many boxes begin at or before, and end before, each bin of the finest cut of one dimension.
 struct Histogram {
@@ -67,13 +70,13 @@ void fill(const NodeView& node, Histogram& histogram) {
 }
 
 /// Halvings gained less prices. `sum` and `squares` of the boxes of each child.
-double score_of(double boxes, double sum, double squares, double children) {
-    const double expected = squares / sum;
+double score_of(double boxes, double sum, double squares, double children, double copy_price) {
+    const double gain = std::log2(boxes * sum / squares);
     const double copies = std::max(sum + k_node_price * children, boxes) / boxes;
-    return std::log2(boxes / expected) - k_copy_price * std::log2(copies) - k_step_price;
+    return gain < k_least_gain ? k_useless : gain - copy_price * std::log2(copies) - k_step_price;
 }
 
-void try_cuts(const NodeView& node, const Histogram& histogram, Split& best) {
+void try_cuts(const NodeView& node, const Histogram& histogram, double copy_price, Split& best) {
     for (unsigned bits = 1; bits <= histogram.finest.bits; ++bits) {
         const std::size_t step = histogram.bins() >> bits;
         double sum = 0;
@@ -83,7 +86,7 @@ void try_cuts(const NodeView& node, const Histogram& histogram, Split& best) {
             sum += count;
             squares += count * count;
         }
-        const double score = score_of(static_cast<double>(node.size()), sum, squares, std::exp2(bits));
+        const double score = score_of(static_cast<double>(node.size()), sum, squares, std::exp2(bits), copy_price);
         if (score > best.score) {
             best = histogram.finest;
             best.shift = histogram.finest.shift + histogram.finest.bits - bits;
@@ -93,7 +96,7 @@ void try_cuts(const NodeView& node, const Histogram& histogram, Split& best) {
     }
 }
 
-void try_thresholds(const NodeView& node, const Histogram& histogram, Split& best) {
+void try_thresholds(const NodeView& node, const Histogram& histogram, double copy_price, Split& best) {
     if (!node.set().layout().dimensions[histogram.finest.dimension].has_threshold) {
         return;
     }
@@ -101,7 +104,7 @@ void try_thresholds(const NodeView& node, const Histogram& histogram, Split& bes
         const double left = histogram.count(0, bin);
         const double right = histogram.count(bin, histogram.bins());
         const double score =
-            score_of(static_cast<double>(node.size()), left + right, left * left + right * right, 2);
+            score_of(static_cast<double>(node.size()), left + right, left * left + right * right, 2, copy_price);
         if (score > best.score) {
             best = histogram.finest;
             best.is_threshold = true;
@@ -113,9 +116,9 @@ void try_thresholds(const NodeView& node, const Histogram& histogram, Split& bes
 
 }  // namespace
 
-Split choose_split(const NodeView& node) {
+Split choose_split(const NodeView& node, double copy_price) {
     Split best;
-    best.score = -1e9;
+    best.score = k_useless;
     Histogram histogram;
     for (std::size_t dimension = 0; dimension < node.set().layout().count(); ++dimension) {
         const ValueRange hull = hull_of(node, dimension);
@@ -128,8 +131,8 @@ Split choose_split(const NodeView& node) {
             histogram.ended[histogram.bins() - 1] == 0) {
             continue;  // every box spans the whole hull
         }
-        try_cuts(node, histogram, best);
-        try_thresholds(node, histogram, best);
+        try_cuts(node, histogram, copy_price, best);
+        try_thresholds(node, histogram, copy_price, best);
     }
     return best;
 }

@@ -77,7 +77,7 @@ void NodeView::for_children(std::size_t i, std::size_t dimension, const Split& s
 }
 
 /// The best split of the node; score below zero: worse than a leaf. A split with no bits and no threshold: nothing
-/// tells the boxes apart.
-[[nodiscard]] Split choose_split(const NodeView& node);
+/// tells the boxes apart. `copy_price` is the price of doubling the entries, in halvings of the boxes left.
+[[nodiscard]] Split choose_split(const NodeView& node, double copy_price);
 
 }  // namespace rudder

@@ -49,13 +49,18 @@ private:
             return;
         }
         const NodeView node(set_, boxes, region);
-        const Split split = choose_split(node);
+        const Split split = choose_split(node, copy_price(depth));
         const bool is_useless = split.child_count() < 2;
         if (is_useless || depth >= RUDDER_MAX_DEPTH || (split.score < 0 && boxes.size() <= limits_.leaf_boxes * 2)) {
             make_leaf(index, std::move(boxes), region);
             return;
         }
         split_node(index, node, split, depth);
+    }
+
+    /// Deep down, ending matters more than memory: cautious splits would use up the depth.
+    [[nodiscard]] double copy_price(unsigned depth) const {
+        return limits_.copy_price * std::max(0.1, 1.0 - depth / (0.5 * RUDDER_MAX_DEPTH));
     }
 
     void make_leaf(std::uint32_t index, std::vector<std::uint32_t> boxes, const Region& region) {
