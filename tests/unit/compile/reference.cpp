@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "reference.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace rudder::test {
+namespace {
+
+bool has_prefix(const std::uint32_t* address_be, const IpPrefix& prefix) {
+    std::uint8_t bytes[16];
+    std::memcpy(bytes, address_be, sizeof(bytes));
+    const unsigned whole = prefix.length / 8;
+    if (std::memcmp(bytes, prefix.address.bytes.data(), whole) != 0) {
+        return false;
+    }
+    const unsigned rest = prefix.length % 8;
+    return rest == 0 || ((bytes[whole] ^ prefix.address.bytes[whole]) >> (8 - rest)) == 0;
+}
+
+bool in_ranges(const std::vector<PortRange>& ranges, std::uint16_t port) {
+    return std::any_of(ranges.begin(), ranges.end(),
+                       [port](const PortRange& range) { return range.first <= port && port <= range.last; });
+}
+
+bool lies_in(const IpPrefix& prefix, const char* range) { return parse_ip_prefix(range).prefix->contains(prefix); }
+
+bool is_special(const IpPrefix& prefix) {
+    const auto ranges = {"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/24", "255.255.255.255",
+                         "::",        "::1",         "fe80::/10",      "ff01::/16",    "ff02::/16"};
+    return std::any_of(ranges.begin(), ranges.end(), [&](const char* range) { return lies_in(prefix, range); });
+}
+
+bool is_multicast(const IpPrefix& prefix) { return lies_in(prefix, "224.0.0.0/4") || lies_in(prefix, "ff00::/8"); }
+
+/// May this pair of prefixes (null: any) see packets with these flags?
+bool flags_allow(const Rule& rule, const IpPrefix* src, const IpPrefix* dst, std::uint8_t flags) {
+    const bool asks_special =
+        (src != nullptr && (is_special(*src) || is_multicast(*src))) || (dst != nullptr && is_special(*dst));
+    const bool takes_group = rule.type == RuleType::drop || rule.type == RuleType::pass ||
+                             (dst != nullptr && is_multicast(*dst));
+    return ((flags & RUDDER_PKT_SPECIAL) == 0 || asks_special) && ((flags & RUDDER_PKT_GROUP) == 0 || takes_group);
+}
+
+std::vector<const IpPrefix*> candidates(const std::vector<IpPrefix>& prefixes, const std::uint32_t* address,
+                                        IpFamily family) {
+    if (prefixes.empty()) {
+        return {nullptr};
+    }
+    std::vector<const IpPrefix*> result;
+    for (const IpPrefix& prefix : prefixes) {
+        if (prefix.address.family == family && has_prefix(address, prefix)) {
+            result.push_back(&prefix);
+        }
+    }
+    return result;
+}
+
+bool matches_ports(const Match& match, const rudder_packet& packet) {
+    if (match.src_ports.empty() && match.dst_ports.empty()) {
+        return true;
+    }
+    return (packet.flags & RUDDER_PKT_HAS_PORTS) != 0 &&
+           (match.src_ports.empty() || in_ranges(match.src_ports, packet.src_port)) &&
+           (match.dst_ports.empty() || in_ranges(match.dst_ports, packet.dst_port));
+}
+
+bool is_installed(const Rule& rule, const Topology& topology) {
+    return rule.targets.empty() || std::any_of(rule.targets.begin(), rule.targets.end(), [&](const Target& target) {
+               return find_link(topology, target.via) != nullptr;
+           });
+}
+
+}  // namespace
+
+Reference::Reference(const Policy& policy, const Topology& topology) : policy_(policy) {
+    for (const Rule& rule : policy.rules) {
+        std::vector<bool> selected;
+        if (is_installed(rule, topology)) {
+            selected.resize(topology.links.empty() ? 1 : topology.links.rbegin()->first + 1, false);
+            for (const auto& [ifindex, link] : topology.links) {
+                selected[ifindex] = !link.is_loopback && selects(rule.match.interface, link);
+            }
+        }
+        selected_.push_back(std::move(selected));
+    }
+}
+
+bool Reference::matches(const Rule& rule, std::size_t rank, const Probe& probe) const {
+    const Match& match = rule.match;
+    const rudder_packet& packet = probe.packet;
+    const IpFamily family = packet.family == 4 ? IpFamily::v4 : IpFamily::v6;
+    const bool is_here = match.direction == probe.direction && probe.ifindex < selected_[rank].size() &&
+                         selected_[rank][probe.ifindex];
+    if (!is_here || (family == IpFamily::v4 ? !match.family_v4 : !match.family_v6) ||
+        (packet.flags & RUDDER_PKT_TAGGED) != 0 || (match.ip_proto && *match.ip_proto != packet.protocol) ||
+        ((match.dscp >> (packet.tos >> 2)) & 1) == 0 || !matches_ports(match, packet)) {
+        return false;
+    }
+    for (const IpPrefix* src : candidates(match.src, packet.src_be, family)) {
+        for (const IpPrefix* dst : candidates(match.dst, packet.dst_be, family)) {
+            if (flags_allow(rule, src, dst, packet.flags)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+std::uint32_t Reference::first_match(const Probe& probe) const {
+    for (std::size_t rank = 0; rank < policy_.rules.size(); ++rank) {
+        if (matches(policy_.rules[rank], rank, probe)) {
+            return static_cast<std::uint32_t>(rank);
+        }
+    }
+    return RUDDER_NO_RULE;
+}
+
+}  // namespace rudder::test

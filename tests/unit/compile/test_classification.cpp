@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
+#include "core/compile/image.hpp"
+#include "random_policy.hpp"
+#include "reference.hpp"
+
+#include "rudder_classifier.h"
+
+#include <string>
+
+using namespace rudder;
+using namespace rudder::test;
+
+namespace {
+
+/// What the kernel does: find the hook, then the rule.
+std::uint32_t classify(const std::vector<std::uint8_t>& blob, Probe& probe) {
+    const auto bytes = static_cast<std::uint32_t>(blob.size());
+    const std::uint32_t at = rudder_find_hook(blob.data(), bytes, probe.ifindex, static_cast<std::uint32_t>(probe.direction));
+    if (at == 0) {
+        return RUDDER_NO_RULE;
+    }
+    probe.packet.hook_class = reinterpret_cast<const rudder_hook*>(blob.data() + at)->hook_class;
+    rudder_key key{};
+    return rudder_classify_packet(blob.data(), bytes, &probe.packet, &key);
+}
+
+std::string describe(const Probe& probe) {
+    const rudder_packet& p = probe.packet;
+    IpAddress src{p.family == 4 ? IpFamily::v4 : IpFamily::v6, {}};
+    IpAddress dst = src;
+    std::copy_n(reinterpret_cast<const std::uint8_t*>(p.src_be), 16, src.bytes.begin());
+    std::copy_n(reinterpret_cast<const std::uint8_t*>(p.dst_be), 16, dst.bytes.begin());
+    return "ifindex " + std::to_string(probe.ifindex) + " " + to_string(probe.direction) + " " + to_string(src) + ":" +
+           std::to_string(p.src_port) + " > " + to_string(dst) + ":" + std::to_string(p.dst_port) + " protocol " +
+           std::to_string(p.protocol) + " dscp " + std::to_string(p.tos >> 2) + " flags " + std::to_string(p.flags);
+}
+
+struct Case {
+    Shape shape;
+    std::size_t rules;
+    std::uint32_t devices;
+    std::size_t packets;
+};
+
+/// Compares `packets` verdicts; returns how many packets matched some rule.
+std::size_t compare(const Case& c, std::uint64_t seed) {
+    Random random(seed);
+    const Topology topology = make_topology(c.devices);
+    const Policy policy = make_policy(random, c.shape, c.rules, c.devices);
+    const auto image = compile(policy, topology, {});
+    INFO("shape " << static_cast<int>(c.shape) << " rules " << c.rules << " seed " << seed);
+    if (!image) {
+        FAIL(image.error().message);
+    }
+    const Reference reference(policy, topology);
+    std::size_t matched = 0;
+    for (std::size_t i = 0; i < c.packets; ++i) {
+        Probe probe = make_probe(random, policy, topology);
+        const std::uint32_t expected = reference.first_match(probe);
+        const std::uint32_t found = classify(image->blob, probe);
+        if (found != expected) {
+            INFO(describe(probe));
+            CAPTURE(expected, found);
+            FAIL("the classifier disagrees with the reference");
+        }
+        matched += expected != RUDDER_NO_RULE ? 1 : 0;
+    }
+    return matched;
+}
+
+constexpr Shape k_all_shapes[] = {Shape::sparse, Shape::nested,     Shape::wide,  Shape::overlapping_ports,
+                                  Shape::open,   Shape::interfaces, Shape::lists, Shape::mixed};
+
+}  // namespace
+
+TEST_CASE("small random policies give the verdicts of the reference") {
+    for (const Shape shape : k_all_shapes) {
+        std::size_t matched = 0;
+        for (std::uint64_t seed = 0; seed < 40; ++seed) {
+            matched += compare({shape, 1 + seed * 3, 4, 3000}, seed);
+        }
+        CHECK(matched > 20000);  // the packets do meet the rules
+    }
+}
+
+TEST_CASE("medium random policies give the verdicts of the reference") {
+    for (const Shape shape : k_all_shapes) {
+        compare({shape, 1000, 20, 10000}, 1000 + static_cast<std::uint64_t>(shape));
+    }
+}
+
+TEST_CASE("large random policies give the verdicts of the reference") {
+    for (const Shape shape : {Shape::sparse, Shape::nested, Shape::mixed, Shape::lists}) {
+        compare({shape, 10000, 20, 3000}, 2000 + static_cast<std::uint64_t>(shape));
+    }
+}
+
+TEST_CASE("a thousand interfaces give the verdicts of the reference") {
+    compare({Shape::interfaces, 3000, 1000, 10000}, 3000);
+}
