@@ -154,7 +154,8 @@ private:
                 skip_comment();
                 break;
             default:
-                skip_string(byte);
+                is_line_blank_ = false;
+                return skip_string(byte);
         }
         is_line_blank_ = false;
         return true;
@@ -163,6 +164,7 @@ private:
     /// A byte of a key, number, date or the like, or the dot between the segments of a key.
     bool step_word(char byte) {
         is_line_blank_ = false;
+        if (static_cast<unsigned char>(byte) >= 0x80) return report_not_ascii("outside quotes and comments");
         if (byte == '.' && ++dots_ >= limits_.key_segments) {
             diagnostics_.error(std::string(code::key_too_long), at(pos_),
                                fmt::format("a dotted key has more than {} segments", limits_.key_segments));
@@ -194,32 +196,59 @@ private:
         while (pos_ < bytes_.size() && bytes_[pos_] != '\n') note_byte();
     }
 
-    void skip_string(char quote) {
+    bool skip_string(char quote) {
         const char triple[] = {quote, quote, quote};
         if (bytes_.substr(pos_).starts_with(std::string_view(triple, 3))) return skip_multi_line_string(quote);
         ++pos_;
         while (pos_ < bytes_.size() && bytes_[pos_] != '\n') {
             const char byte = bytes_[pos_];
             note_byte();
-            if (byte == quote) return;
+            if (byte == quote) return true;
             if (byte == '\\' && quote == '"') skip_escaped();
         }
+        return true;
     }
 
-    void skip_multi_line_string(char quote) {
+    bool skip_multi_line_string(char quote) {
         pos_ += 3;
         std::size_t run = 0;  // quotes in a row; a third one ends the string, two more may belong to its text
-        while (pos_ < bytes_.size()) {
+        while (pos_ < bytes_.size() && run < 5) {
             const char byte = bytes_[pos_];
-            if (byte != quote && run >= 3) return;
+            if (byte != quote && run >= 3) return true;
             run = byte == quote ? run + 1 : 0;
-            if (byte == '\n')
+            if (byte == '\\' && quote == '"') {
+                if (!skip_continuation()) return false;
+            } else if (byte == '\n') {
+                next_line();
+            } else {
+                note_byte();
+            }
+        }
+        return true;
+    }
+
+    /// A backslash in a multi-line string: an escaped byte, or blanks and line ends that do not count. toml++ has
+    /// undefined behaviour when a character outside ASCII follows either.
+    bool skip_continuation() {
+        ++pos_;
+        const std::size_t start = pos_;
+        while (pos_ < bytes_.size() && std::string_view(" \t\r\n").find(bytes_[pos_]) != std::string_view::npos) {
+            if (bytes_[pos_] == '\n')
                 next_line();
             else
-                note_byte();
-            if (run == 5) return;
-            if (byte == '\\' && quote == '"') skip_escaped();
+                ++pos_;
         }
+        if (pos_ < bytes_.size() && static_cast<unsigned char>(bytes_[pos_]) >= 0x80)
+            return report_not_ascii("behind a backslash");
+        if (pos_ == start) skip_escaped();
+        return true;
+    }
+
+    bool report_not_ascii(std::string_view where) {
+        diagnostics_.error(std::string(code::not_ascii), at(pos_),
+                           fmt::format("a character outside ASCII cannot stand {}", where),
+                           "texts are written in quotes");
+        return false;
     }
 
     /// The byte behind a backslash never ends a string; a line end there is left to the loop, which counts lines.

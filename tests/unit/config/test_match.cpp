@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy_of.hpp"
+
+using namespace rudder;
+using namespace rudder::test;
+
+namespace {
+
+IpPrefix prefix(const char* text) {
+    return parse_ip_prefix(text).prefix.value();
+}
+
+}  // namespace
+
+TEST_CASE("a match without fields matches everything but loopback devices") {
+    const Match match = match_of("");
+    CHECK(match.interface.any);
+    CHECK(match.direction == Direction::ingress);
+    CHECK(match.src.empty());
+    CHECK(match.dst.empty());
+    CHECK(match.family_v4);
+    CHECK(match.family_v6);
+    CHECK_FALSE(match.ip_proto.has_value());
+    CHECK(match.dscp == k_dscp_any);
+}
+
+TEST_CASE("interfaces are names, globs and exclusions, sorted and without repetitions") {
+    const std::string head = "[[rule]]\nname = \"r\"\npriority = 1\ntype = \"pass\"\nmatch = { interface = ";
+    const auto selector = [&](const std::string& value) {
+        return policy_of(head + value + " }\n").rules.at(0).match.interface;
+    };
+    CHECK(selector("\"eth0\"") == InterfaceSelector{false, {"eth0"}, {}});
+    CHECK(selector("\"any\"") == InterfaceSelector{true, {}, {}});
+    CHECK(selector("[\"ens*\", \"eth0\", \"!ens9\", \"eth0\", \"!docker?\"]") ==
+          InterfaceSelector{false, {"ens*", "eth0"}, {"docker?", "ens9"}});
+    CHECK(selector("[\"any\", \"!wg0\"]") == InterfaceSelector{true, {}, {"wg0"}});
+    CHECK(selector("\"an-altname-that-is-longer-than-fifteen-bytes\"").include.size() == 1);
+}
+
+TEST_CASE("directions are read by name") {
+    CHECK(match_of("direction = \"egress\"").direction == Direction::egress);
+    CHECK(match_of("direction = \"ingress\"").direction == Direction::ingress);
+}
+
+TEST_CASE("prefixes are sorted, and those inside another are dropped") {
+    const Match match =
+        match_of("dst_ip = [\"10.2.0.0/16\", \"192.0.2.1\", \"10.0.0.0/8\", \"10.0.0.0/24\", \"192.0.2.1/32\"]");
+    CHECK(match.dst == std::vector{prefix("10.0.0.0/8"), prefix("192.0.2.1/32")});
+}
+
+TEST_CASE("a prefix that holds everything still states its family") {
+    const Match match = match_of("src_ip = \"0.0.0.0/0\"");
+    CHECK(match.src == std::vector{prefix("0.0.0.0/0")});
+    CHECK(match.family_v4);
+    CHECK_FALSE(match.family_v6);
+}
+
+TEST_CASE("prefixes of a family that cannot match are dropped") {
+    const Match match = match_of("src_ip = [\"10.0.0.0/8\", \"2001:db8::/32\"]\ndst_ip = \"2001:db8:1::/48\"");
+    CHECK(match.src == std::vector{prefix("2001:db8::/32")});
+    CHECK_FALSE(match.family_v4);
+    CHECK(match.family_v6);
+}
+
+TEST_CASE("protocols are names, numbers or any") {
+    CHECK(match_of("ip_proto = \"udp\"").ip_proto == 17);
+    CHECK(match_of("ip_proto = 132").ip_proto == 132);
+    CHECK_FALSE(match_of("ip_proto = \"any\"").ip_proto.has_value());
+}
+
+TEST_CASE("ports are numbers, ranges and lists, merged") {
+    const Match match = match_of("src_port = 53\ndst_port = [\"8000-8010\", 80, 81, \"8005-8020\", \"79\"]");
+    CHECK(match.src_ports == std::vector<PortRange>{{53, 53}});
+    CHECK(match.dst_ports == std::vector<PortRange>{{79, 81}, {8000, 8020}});
+}
+
+TEST_CASE("all ports are not the same as no ports given") {
+    CHECK(match_of("dst_port = \"0-65535\"").dst_ports == std::vector<PortRange>{{0, 65535}});
+}
+
+TEST_CASE("DSCP values are numbers, names and lists") {
+    CHECK(match_of("dscp = 46").dscp == std::uint64_t{1} << 46);
+    CHECK(match_of("dscp = [\"ef\", 0, \"cs1\"]").dscp == ((std::uint64_t{1} << 46) | 1U | (1U << 8)));
+}
+
+TEST_CASE("named sets stand for their entries, alone or in a list, in every file") {
+    const std::string sets =
+        "[[set]]\nname = \"nets\"\nprefixes = [\"10.1.0.0/16\", \"10.0.0.0/8\"]\n"
+        "[[set]]\nname = \"web\"\nports = [80, \"443\"]\n";
+    const std::string rule =
+        match_rule("src_ip = \"@nets\"\ndst_ip = [\"@nets\", \"192.0.2.0/24\"]\ndst_port = \"@web\"");
+    const PolicyResult result = build_policy({{"a.toml", rule}, {"b.toml", sets}});
+    REQUIRE(result.policy.has_value());
+    CHECK(result.diagnostics.all().empty());
+    const Match& match = result.policy->rules.at(0).match;
+    CHECK(match.src == std::vector{prefix("10.0.0.0/8")});
+    CHECK(match.dst == std::vector{prefix("10.0.0.0/8"), prefix("192.0.2.0/24")});
+    CHECK(match.dst_ports == std::vector<PortRange>{{80, 80}, {443, 443}});
+}
