@@ -19,7 +19,9 @@ std::uint64_t unix_us() {
 
 std::string first_error(const Diagnostics& diagnostics) {
     for (const Diagnostic& diagnostic : diagnostics.all()) {
-        if (diagnostic.severity == Severity::error) return fmt::format("{}:{}: {}", diagnostic.where.file, diagnostic.where.line, diagnostic.text);
+        const Location& where = diagnostic.where;
+        const std::string line = where.line == 0 ? "" : fmt::format(":{}", where.line);
+        if (diagnostic.severity == Severity::error) return fmt::format("{}{}: {}", where.file, line, diagnostic.text);
     }
     return "";
 }

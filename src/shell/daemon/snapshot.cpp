@@ -2,6 +2,7 @@
 #include "shell/daemon/snapshot.hpp"
 
 #include <algorithm>
+#include <ctime>
 #include <sys/utsname.h>
 
 namespace rudder {
@@ -16,6 +17,12 @@ std::uint32_t slots_in_use(const Slots& slots) {
     std::uint32_t count = 0;
     for (const auto& [key, slot] : slots.counters) count = std::max(count, slot + 1);
     return count;
+}
+
+std::uint64_t now_us(clockid_t clock) {
+    timespec now{};
+    clock_gettime(clock, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(now.tv_nsec) / 1000;
 }
 
 std::string kernel_release() {
@@ -47,6 +54,8 @@ Snapshot take_snapshot(KernelPort& kernel, const Engine& engine, const Topology&
     snapshot.loads_rejected = record.rejected;
     snapshot.netlink_resyncs = facts.netlink_resyncs;
     snapshot.inotify_overflows = facts.inotify_overflows;
+    snapshot.taken_unix_us = now_us(CLOCK_REALTIME);
+    snapshot.taken_monotonic_us = now_us(CLOCK_MONOTONIC);
     snapshot.counters = value_or_empty(kernel.read_counters(slots_in_use(applied.image.slots)));
     snapshot.failures = value_or_empty(kernel.read_failures());
     snapshot.reasons = value_or_empty(kernel.read_reasons());

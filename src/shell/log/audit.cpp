@@ -31,6 +31,10 @@ void log_rules(Logger& logger, const EventKind& kind, const char* verb, const st
     }
 }
 
+std::string place_text(const Location& where) {
+    return where.line == 0 ? where.file : fmt::format("{}:{}:{}", where.file, where.line, where.column);
+}
+
 }  // namespace
 
 PolicyDifference difference(const Policy& before, const Policy& after) {
@@ -73,8 +77,7 @@ void log_rejected(Logger& logger, const Diagnostics& diagnostics, const std::str
         const Location& where = diagnostic.where;
         const bool is_error = diagnostic.severity == Severity::error;
         logger.log({is_error ? Priority::error : Priority::warning, event::k_diagnostic,
-                    fmt::format("{}:{}:{}: {}[{}]: {}", where.file, where.line, where.column, is_error ? "error" : "warning",
-                                diagnostic.code, diagnostic.text),
+                    fmt::format("{}: {}[{}]: {}", place_text(where), is_error ? "error" : "warning", diagnostic.code, diagnostic.text),
                     {{"FILE", where.file}, {"LINE", std::to_string(where.line)}, {"REASON", diagnostic.code}, {"CONFIG_SHA256", sha256}}});
     }
     logger.log({Priority::error, event::k_rejected,

@@ -182,7 +182,10 @@ TEST_CASE("modes decide whether a file or directory is trusted") {
 }
 
 TEST_CASE("owner and group decide whether a file is trusted", "[root]") {
-    if (geteuid() != 0) return WARN("needs root to change owners");
+    if (geteuid() != 0) {
+        WARN("skipped: needs root to change owners");
+        return;
+    }
     const Directories d;
     const std::string file = d.top.write("etc/a.toml", "x");
     const auto [uid, gid, mode, is_trusted] = GENERATE(table<uid_t, gid_t, unsigned, bool>(

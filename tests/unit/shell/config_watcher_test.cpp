@@ -208,7 +208,10 @@ TEST_CASE("a real overflow of the queue is noticed") {
     std::ifstream limit("/proc/sys/fs/inotify/max_queued_events");
     int events = 0;
     limit >> events;
-    if (events <= 0 || events > 100'000) return WARN("the kernel's queue is too long to fill here");
+    if (events <= 0 || events > 100'000) {
+        WARN("skipped: the kernel's queue is too long to fill here");
+        return;
+    }
     Watching w;
     const std::string path = w.directory + "/10.toml";
     // Alternating modes: equal events in a row are merged.

@@ -3,6 +3,7 @@
 
 #include "shell/os/event_loop.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <systemd/sd-event.h>
@@ -21,7 +22,9 @@ public:
         while (!is_done()) {
             const auto left = std::chrono::duration_cast<std::chrono::microseconds>(deadline - std::chrono::steady_clock::now());
             if (left.count() <= 0) return false;
-            (void)sd_event_run(loop_.get(), static_cast<std::uint64_t>(left.count()));
+            // What is waited for need not be an event of this loop.
+            const auto turn = std::min<std::chrono::microseconds>(left, std::chrono::milliseconds(2));
+            (void)sd_event_run(loop_.get(), static_cast<std::uint64_t>(turn.count()));
         }
         return true;
     }
