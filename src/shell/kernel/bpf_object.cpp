@@ -94,7 +94,7 @@ Result<BpfObject> BpfObject::load_hooks(const LibbpfSink& sink) {
     bpf_program__set_autoload(bpf.progs.rudder_classify, false);
     bpf_map* map = nullptr;
     bpf_object__for_each_map(map, opened->object()) {
-        if (is_own_map_of_tier(map)) {
+        if (is_own_map_of_tier(map) && !bpf_map__is_internal(map)) {
             bpf_map__set_autocreate(map, false);
         }
     }
@@ -172,7 +172,8 @@ std::vector<int> BpfObject::own_map_fds() const {
     std::vector<int> descriptors;
     const bpf_map* map = nullptr;
     bpf_object__for_each_map(map, object()) {
-        if (bpf_map__fd(map) >= 0 && is_own_map_of_tier(map) == is_tier) {
+        const bool is_own = !is_tier || is_own_map_of_tier(map);
+        if (bpf_map__fd(map) >= 0 && is_own) {
             descriptors.push_back(bpf_map__fd(map));
         }
     }

@@ -12,7 +12,7 @@ namespace rudder {
 namespace {
 
 constexpr std::size_t k_kept_bytes = 16384;
-constexpr std::size_t k_tail_lines = 6;
+constexpr std::size_t k_tail_lines = 10;
 
 // The one place with process-wide state: libbpf's print hook carries no argument of ours.
 LibbpfCapture* listener = nullptr;
