@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
+#include "builders.hpp"
+#include "core/compile/image.hpp"
+#include "random_policy.hpp"
+
+#include "rudder_classifier.h"
+
+using namespace rudder;
+using namespace rudder::test;
+
+namespace {
+
+Image compiled(const Policy& policy, const Topology& topology, const Slots& previous = {}) {
+    auto image = compile(policy, topology, previous);
+    if (!image) {
+        FAIL(image.error().message);
+    }
+    return *image;
+}
+
+}  // namespace
+
+TEST_CASE("an empty policy gives an image without hooks") {
+    const Image image = compiled({}, make_topology(2));
+    CHECK(image.hooks.empty());
+    CHECK(image.tier == 0);
+    CHECK(header_of(image).magic == RUDDER_ABI_MAGIC);
+    CHECK(header_of(image).used_bytes == image.blob.size());
+    CHECK(rudder_find_hook(image.blob.data(), header_of(image).used_bytes, 2, RUDDER_INGRESS) == 0);
+}
+
+TEST_CASE("equal inputs give equal bytes") {
+    for (std::uint64_t seed = 0; seed < 10; ++seed) {
+        Random first(seed);
+        Random second(seed);
+        const Topology topology = make_topology(6);
+        const Image a = compiled(make_policy(first, Shape::mixed, 200, 6), topology);
+        const Image b = compiled(make_policy(second, Shape::mixed, 200, 6), topology);
+        CHECK(a.blob == b.blob);
+        CHECK(a.slots == b.slots);
+    }
+}
+
+TEST_CASE("only devices with rules in a direction get a hook, loopback never") {
+    Rule egress = rule("out", RuleType::drop, "eth1");
+    egress.match.direction = Direction::egress;
+    const Topology topology = make_topology(3);
+    const std::uint32_t eth0 = find_link(topology, "eth0")->ifindex;
+    const std::uint32_t eth1 = find_link(topology, "eth1")->ifindex;
+    const Image some = compiled(policy({rule("in", RuleType::drop, "eth0"), egress}), topology);
+    CHECK(some.hooks == std::vector<HookSpec>{{eth0, Direction::ingress}, {eth1, Direction::egress}});
+    const Image all = compiled(policy({rule("everywhere", RuleType::drop, "any"), rule("lo", RuleType::drop, "lo")}), topology);
+    CHECK(all.hooks.size() == 3);
+    CHECK(all.rules[1].is_deferred);
+    CHECK(all.rules[1].reason == "no interface lo");
+}
+
+TEST_CASE("hooks with the same rules share a class") {
+    const Topology topology = make_topology(10);
+    const Image image = compiled(policy({rule("one", RuleType::drop, "eth3"), rule("all", RuleType::pass, "any")}), topology);
+    std::set<std::uint16_t> classes;
+    for (const HookSpec& hook : image.hooks) {
+        const std::uint32_t at = rudder_find_hook(image.blob.data(), header_of(image).used_bytes, hook.ifindex, RUDDER_INGRESS);
+        REQUIRE(at != 0);
+        classes.insert(record_at<rudder_hook>(image.blob, at).hook_class);
+    }
+    CHECK(classes.size() == 2);
+}
+
+TEST_CASE("a hook of a layer-3 device says so") {
+    Topology topology = make_topology(2);
+    topology.links[5].is_layer3 = true;
+    const Image image = compiled(policy({rule("all", RuleType::drop, "any")}), topology);
+    const auto flags = [&](std::uint32_t ifindex) {
+        const std::uint32_t at = rudder_find_hook(image.blob.data(), header_of(image).used_bytes, ifindex, RUDDER_INGRESS);
+        return record_at<rudder_hook>(image.blob, at).flags;
+    };
+    CHECK(flags(2) == 0);
+    CHECK(flags(5) == RUDDER_HOOK_LAYER3);
+}
+
+TEST_CASE("a rule whose interface is missing waits and keeps its counter") {
+    const Image image = compiled(policy({rule("later", RuleType::drop, "eth7")}), make_topology(2));
+    CHECK(image.rules[0].is_deferred);
+    CHECK(image.rules[0].reason == "no interface eth7");
+    CHECK(image.rules[0].hooks.empty());
+    CHECK(image.hooks.empty());
+    CHECK(image.slots.counters.contains({"later", -1}));
+}
+
+TEST_CASE("a steer rule whose way out is missing is not installed") {
+    const Image image = compiled(policy({steer("s", "eth0", "eth9")}), make_topology(2));
+    CHECK(image.rules[0].is_deferred);
+    CHECK(image.rules[0].reason == "no interface eth9");
+    CHECK(image.hooks.empty());
+    CHECK((target_of(image, 0).flags & RUDDER_TARGET_DEFERRED) != 0);
+    CHECK(header_of(image).tree_v4[0].root_offset == 0);
+}
+
+TEST_CASE("a replicate rule sends the copies it can") {
+    Rule replicate = steer("r", "eth0", "eth9");
+    replicate.type = RuleType::replicate;
+    replicate.targets.push_back({"eth1", {}, {}, {}});
+    const Image image = compiled(policy({replicate}), make_topology(2));
+    CHECK_FALSE(image.rules[0].is_deferred);
+    CHECK(image.rules[0].reason == "no interface eth9");
+    CHECK(rule_of(image, 0).target_count == 2);
+    CHECK((target_of(image, 0, 0).flags & RUDDER_TARGET_DEFERRED) != 0);
+    CHECK((target_of(image, 0, 1).flags & RUDDER_TARGET_DEFERRED) == 0);
+}
+
+TEST_CASE("rewrites are stored in network order") {
+    Rule s = steer("s", "eth0", "eth1");
+    s.failure_drops = true;
+    s.targets[0].rewrite.dst_ip = address("192.168.100.1");
+    s.targets[0].rewrite.dst_port = 0x1234;
+    s.targets[0].rewrite.dscp = 46;
+    s.targets[0].rewrite.ttl = {TtlAction::Mode::keep, 0};
+    const Image image = compiled(policy({s}), make_topology(2));
+    const rudder_target target = target_of(image, 0);
+    CHECK(target.flags == (RUDDER_REWRITE_DST_IP | RUDDER_REWRITE_DST_PORT | RUDDER_REWRITE_DSCP));
+    CHECK(std::memcmp(target.dst_be, "\xc0\xa8\x64\x01", 4) == 0);
+    CHECK(std::memcmp(&target.dst_port_be, "\x12\x34", 2) == 0);
+    CHECK(target.dscp == 46);
+    CHECK(target.ttl_mode == RUDDER_TTL_KEEP);
+    CHECK(rule_of(image, 0).action == RUDDER_ACTION_STEER);
+    CHECK(rule_of(image, 0).flags == RUDDER_RULE_FAILURE_DROPS);
+}
+
+TEST_CASE("the unicast copy of a multicast packet starts with TTL 64") {
+    Rule copy = steer("m", "any", "eth1");
+    copy.type = RuleType::replicate;
+    copy.match.dst = {prefix("239.1.1.1")};
+    copy.match.family_v6 = false;
+    copy.targets[0].rewrite.dst_ip = address("10.10.1.1");
+    Rule mixed = copy;
+    mixed.name = "mixed";
+    mixed.match.dst = {prefix("10.0.0.0/8"), prefix("239.1.1.1")};
+    Rule chosen = copy;
+    chosen.name = "chosen";
+    chosen.targets[0].rewrite.ttl = {TtlAction::Mode::set, 9};
+    const Image image = compiled(policy({copy, mixed, chosen}), make_topology(2));
+    CHECK(target_of(image, 0).ttl_mode == RUDDER_TTL_SET);
+    CHECK(target_of(image, 0).ttl == 64);
+    CHECK(target_of(image, 1).ttl_mode == RUDDER_TTL_DECREMENT);
+    CHECK(target_of(image, 2).ttl == 9);
+}
+
+TEST_CASE("three prefixes, four ports and five interfaces do not become sixty entries") {
+    Rule r = rule("shared", RuleType::drop, "eth0");
+    r.match.interface.include = {"eth0", "eth2", "eth4", "eth6", "eth8"};
+    r.match.src = {prefix("10.0.0.0/8"), prefix("172.16.0.0/12"), prefix("192.168.0.0/16")};
+    r.match.dst_ports = {{22, 22}, {80, 80}, {443, 443}, {8000, 8010}};
+    r.match.family_v6 = false;
+    const Policy small = policy({r, rule("rest", RuleType::pass, "any")});
+    const Image image = compiled(small, make_topology(10));
+    const rudder_tree tree = header_of(image).tree_v4[0];
+    const auto root = record_at<rudder_node>(image.blob, tree.root_offset);
+    CHECK(root.kind_word >> 4 == RUDDER_NODE_LEAF);
+    CHECK(header_of(image).extension_bytes <= sizeof(rudder_extension) + 2 * sizeof(rudder_list));
+}
+
+TEST_CASE("a policy takes the smallest tier that holds it") {
+    Random random(7);
+    CHECK(compiled(make_policy(random, Shape::sparse, 100, 2), make_topology(2)).tier == 0);
+    CHECK(compiled(make_policy(random, Shape::sparse, 3000, 2), make_topology(2)).tier == 1);
+    REQUIRE(tiers().size() >= 4);
+    for (std::size_t i = 1; i < tiers().size(); ++i) {
+        CHECK(tiers()[i - 1].blob_bytes < tiers()[i].blob_bytes);
+        CHECK(tiers()[i - 1].counter_slots < tiers()[i].counter_slots);
+    }
+}
+
+TEST_CASE("too many rules are refused in words") {
+    Policy large;
+    large.rules.resize(RUDDER_MAX_RULES + 1);
+    const auto image = compile(large, make_topology(1), {});
+    REQUIRE_FALSE(image.is_ok());
+    CHECK(image.error().message == "200001 rules: at most 200000 are possible");
+}
