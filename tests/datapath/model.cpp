@@ -378,9 +378,6 @@ ModelResult model_steer(const Rule& rule, int index, const Topology& topology, c
                         const Frame& frame) {
     const Target& target = rule.targets.front();
     const Link* out = find_link(topology, target.via);
-    if (out == nullptr) {
-        return refused(rule, index, frame, RUDDER_REASON_NO_DEVICE);
-    }
     ModelRewrite made = model_rewrite(frame, p, target.rewrite, direction);
     if (made.reason != 0) {
         return refused(rule, index, frame, made.reason);
@@ -405,6 +402,13 @@ ModelResult model_steer(const Rule& rule, int index, const Topology& topology, c
     return {7, made.frame, index, true, 0};
 }
 
+/// A rule none of whose devices exists is not installed.
+bool is_deferred(const Rule& rule, const Topology& topology) {
+    return !rule.targets.empty() && std::none_of(rule.targets.begin(), rule.targets.end(), [&](const Target& target) {
+        return find_link(topology, target.via) != nullptr;
+    });
+}
+
 bool is_header_good(const Frame& frame, const ModelPacket& p) {
     return p.family == IpFamily::v6 || fold16(sum16(frame.data() + p.ip, p.header_bytes)) == 0xffff;
 }
@@ -413,6 +417,12 @@ bool is_header_good(const Frame& frame, const ModelPacket& p) {
 
 ModelResult model_run(const Policy& policy, const Topology& topology, const Link& link, Direction direction,
                       const Frame& frame) {
+    const bool is_hook = std::any_of(policy.rules.begin(), policy.rules.end(), [&](const Rule& rule) {
+        return !is_deferred(rule, topology) && rule.match.direction == direction && selects(rule.match.interface, link);
+    });
+    if (!is_hook) {
+        return {-1, frame, -1, false, 0};
+    }
     const ModelPacket p = model_parse(frame, link.is_layer3);
     if (p.parse == Parse::short_frame) {
         return {-1, frame, -1, false, RUDDER_REASON_SHORT};
@@ -423,7 +433,7 @@ ModelResult model_run(const Policy& policy, const Topology& topology, const Link
     for (std::size_t i = 0; p.parse == Parse::ok && i < policy.rules.size(); i++) {
         const Rule& rule = policy.rules[i];
         const int index = static_cast<int>(i);
-        if (!model_matches(rule, p, link, direction)) {
+        if (is_deferred(rule, topology) || !model_matches(rule, p, link, direction)) {
             continue;
         }
         if (!is_header_good(frame, p)) {

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "policies.hpp"
+
+#include "rudder_abi.h"
+
+#include <catch2/catch.hpp>
+
+#include <string>
+
+/// One row of a packet table: what goes in, what must come out, what must be counted.
+namespace rudder::test {
+
+constexpr int k_next = -1;
+constexpr int k_drop = 2;
+constexpr int k_redirect = 7;
+
+struct Row {
+    std::string what;
+    Policy policy;
+    Frame in;
+    int verdict = k_next;
+    Frame out;                              ///< empty: as it came in
+    std::uint32_t reason = 0;               ///< RUDDER_REASON_* that must be counted, 0: none
+    bool is_matched = true;                 ///< the (only) rule counts it
+    Direction direction = Direction::ingress;
+};
+
+inline void check(const Row& row) {
+    INFO(row.what);
+    REQUIRE(datapath().publish(row.policy, topology()));
+    const Run run = datapath().run(row.in, link_named("in0").ifindex, row.direction);
+    const Frame& want = row.out.empty() ? row.in : row.out;
+    INFO("in   " << hex(row.in) << "\nwant " << hex(want) << "\ngot  " << hex(run.frame));
+    CHECK(run.verdict == row.verdict);
+    CHECK((run.frame == want));
+    const Counts counts = datapath().counts();
+    const auto count_of = [&](int target) {
+        const auto found = counts.packets.find({"r", target});
+        return found == counts.packets.end() ? 0 : found->second;
+    };
+    CHECK(count_of(-1) == (row.is_matched ? 1u : 0u));
+    CHECK(count_of(0) == (row.verdict == k_redirect ? 1u : 0u));
+    const std::map<std::uint32_t, std::uint64_t> reasons =
+        row.reason == 0 ? std::map<std::uint32_t, std::uint64_t>{} : std::map<std::uint32_t, std::uint64_t>{{row.reason, 1}};
+    CHECK((counts.reasons == reasons));
+}
+
+}  // namespace rudder::test

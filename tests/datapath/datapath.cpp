@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "datapath.hpp"
+
+#include "rudder_abi.h"
+#include "rudder_tc.skel.h"
+
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
+#include <net/if.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+namespace rudder::test {
+namespace {
+
+template <class Value>
+std::vector<Value> per_cpu(const bpf_map* map, const void* key) {
+    std::vector<Value> values(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+    if (bpf_map_lookup_elem(bpf_map__fd(map), key, values.data()) != 0) {
+        values.clear();
+    }
+    return values;
+}
+
+std::uint64_t total(const bpf_map* map, const void* key) {
+    std::uint64_t sum = 0;
+    for (const std::uint64_t value : per_cpu<std::uint64_t>(map, key)) {
+        sum += value;
+    }
+    return sum;
+}
+
+rudder_next_hop record_of(const NextHopEntry& entry) {
+    rudder_next_hop record{};
+    auto* bytes = reinterpret_cast<std::uint8_t*>(&record);
+    std::memcpy(bytes, entry.dst_mac.bytes.data(), 6);
+    std::memcpy(bytes + 6, &entry.flags, 2);
+    std::memcpy(bytes + 8, entry.src_mac.bytes.data(), 6);
+    record.ifindex = entry.ifindex;
+    record.mtu = entry.mtu;
+    if (entry.gateway) {
+        std::memcpy(record.gateway_be, entry.gateway->bytes.data(), 16);
+    }
+    return record;
+}
+
+CounterKey owner_of(const Slots& slots, std::uint32_t slot) {
+    for (const auto& [key, number] : slots.counters) {
+        if (number == slot) {
+            return key;
+        }
+    }
+    return {"slot " + std::to_string(slot), -1};
+}
+
+}  // namespace
+
+Datapath::Datapath(rudder_tc_bpf* bpf) : bpf_(bpf) {}
+
+Datapath::~Datapath() {
+    if (generation_fd_ >= 0) {
+        close(generation_fd_);
+    }
+    rudder_tc_bpf__destroy(bpf_);
+}
+
+std::unique_ptr<Datapath> Datapath::load(std::string& why) {
+    rudder_tc_bpf* bpf = rudder_tc_bpf__open();
+    if (bpf == nullptr) {
+        why = "open the BPF object: " + std::string(std::strerror(errno));
+        return nullptr;
+    }
+    bpf->rodata->blob_bytes = tiers().front().blob_bytes;
+    bpf_map__set_max_entries(bpf->maps.counters, tiers().front().counter_slots);
+    if (rudder_tc_bpf__load(bpf) != 0) {
+        why = "load the BPF object: " + std::string(std::strerror(errno));
+        rudder_tc_bpf__destroy(bpf);
+        return nullptr;
+    }
+    const std::uint32_t key = 0;
+    const int program = bpf_program__fd(bpf->progs.rudder_classify);
+    bpf_map_update_elem(bpf_map__fd(bpf->maps.programs), &key, &program, BPF_ANY);
+    return std::unique_ptr<Datapath>(new Datapath(bpf));
+}
+
+bool Datapath::publish(const Policy& policy, const Topology& topology) {
+    const Result<Image> image = compile(policy, topology, {});
+    const std::uint32_t key = 0;
+    if (!image || image->tier != 0) {
+        return false;
+    }
+    const std::uint32_t bytes = tiers().front().blob_bytes;
+    std::vector<std::uint8_t> blob = image->blob;
+    blob.resize(bytes);
+    generation_++;
+    std::memcpy(blob.data() + offsetof(rudder_blob_header, generation), &generation_, sizeof(generation_));
+    bpf_map_create_opts options{};
+    options.sz = sizeof(options);
+    options.map_flags = BPF_F_RDONLY_PROG;
+    const int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "blob", sizeof(key), bytes, 1, &options);
+    for (const auto& [slot, entry] : next_hop_entries(image->slots, topology)) {
+        const rudder_next_hop record = record_of(entry);
+        bpf_map_update_elem(bpf_map__fd(bpf_->maps.next_hops), &slot, &record, BPF_ANY);
+    }
+    if (map < 0 || bpf_map_update_elem(map, &key, blob.data(), BPF_ANY) != 0 ||
+        bpf_map_update_elem(bpf_map__fd(bpf_->maps.active), &key, &map, BPF_ANY) != 0) {
+        std::abort();
+    }
+    if (generation_fd_ >= 0) {
+        close(generation_fd_);
+    }
+    generation_fd_ = map;
+    reset();
+    slots_ = image->slots;
+    return true;
+}
+
+Run Datapath::test_run(int program, const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat) {
+    __sk_buff context{};
+    context.ifindex = ifindex;
+    context.cb[4] = static_cast<std::uint32_t>(direction);
+    Run result;
+    result.frame.resize(frame.size() + 256);
+    bpf_test_run_opts options{};
+    options.sz = sizeof(options);
+    options.data_in = frame.data();
+    options.data_size_in = static_cast<std::uint32_t>(frame.size());
+    options.data_out = result.frame.data();
+    options.data_size_out = static_cast<std::uint32_t>(result.frame.size());
+    options.ctx_in = &context;
+    options.ctx_size_in = sizeof(context);
+    options.repeat = static_cast<int>(repeat);
+    if (bpf_prog_test_run_opts(program, &options) != 0) {
+        result.verdict = -1000 - errno;
+        result.frame.clear();
+        return result;
+    }
+    result.frame.resize(options.data_size_out);
+    result.verdict = static_cast<int>(options.retval);
+    result.nanoseconds = options.duration;
+    return result;
+}
+
+Run Datapath::run(const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat) {
+    return test_run(bpf_program__fd(bpf_->progs.rudder_classify), frame, ifindex, direction, repeat);
+}
+
+Run Datapath::run_entry(const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat) {
+    const bpf_program* entry = direction == Direction::ingress ? bpf_->progs.rudder_ingress : bpf_->progs.rudder_egress;
+    return test_run(bpf_program__fd(entry), frame, ifindex, direction, repeat);
+}
+
+void Datapath::reset() {
+    const auto cpus = static_cast<std::size_t>(libbpf_num_possible_cpus());
+    const std::vector<rudder_counter> no_traffic(cpus);
+    const std::vector<std::uint64_t> nothing(cpus);
+    for (const auto& [owner, slot] : slots_.counters) {
+        bpf_map_update_elem(bpf_map__fd(bpf_->maps.counters), &slot, no_traffic.data(), BPF_ANY);
+    }
+    for (std::uint32_t reason = 0; reason < RUDDER_REASON_COUNT; reason++) {
+        bpf_map_update_elem(bpf_map__fd(bpf_->maps.reasons), &reason, nothing.data(), BPF_ANY);
+    }
+    rudder_failure_key key{};
+    while (bpf_map_get_next_key(bpf_map__fd(bpf_->maps.failures), nullptr, &key) == 0) {
+        bpf_map_delete_elem(bpf_map__fd(bpf_->maps.failures), &key);
+    }
+}
+
+Counts Datapath::counts() const {
+    Counts counts;
+    for (const auto& [owner, slot] : slots_.counters) {
+        for (const rudder_counter& value : per_cpu<rudder_counter>(bpf_->maps.counters, &slot)) {
+            if (value.packets != 0) {
+                counts.packets[owner] += value.packets;
+                counts.bytes[owner] += value.bytes;
+            }
+        }
+    }
+    for (std::uint32_t reason = 0; reason < RUDDER_REASON_COUNT; reason++) {
+        if (const std::uint64_t count = total(bpf_->maps.reasons, &reason); count != 0) {
+            counts.reasons[reason] = count;
+        }
+    }
+    rudder_failure_key key{};
+    const void* previous = nullptr;
+    while (bpf_map_get_next_key(bpf_map__fd(bpf_->maps.failures), previous, &key) == 0) {
+        counts.failures[{owner_of(slots_, key.slot), key.reason}] = total(bpf_->maps.failures, &key);
+        previous = &key;
+    }
+    return counts;
+}
+
+std::uint32_t Datapath::verified_instructions() const {
+    bpf_prog_info info{};
+    std::uint32_t size = sizeof(info);
+    bpf_obj_get_info_by_fd(bpf_program__fd(bpf_->progs.rudder_classify), &info, &size);
+    return info.verified_insns;
+}
+
+bool ip_command(const std::string& arguments) { return std::system(("ip " + arguments).c_str()) == 0; }
+
+Link device(const std::string& name) {
+    Link link;
+    link.name = name;
+    link.ifindex = if_nametoindex(name.c_str());
+    std::string mac;
+    std::ifstream("/sys/class/net/" + name + "/address") >> mac;
+    std::ifstream("/sys/class/net/" + name + "/mtu") >> link.mtu;
+    link.mac = parse_mac_address(mac).value_or(MacAddress{});
+    link.is_up = true;
+    return link;
+}
+
+}  // namespace rudder::test

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model.hpp"
+#include "policies.hpp"
+#include "random_frame.hpp"
+
+#include "rudder_abi.h"
+
+#include <catch2/catch.hpp>
+
+#include <cerrno>
+
+using namespace rudder;
+using namespace rudder::test;
+
+namespace {
+
+constexpr int k_refused_by_kernel = -1000 - EINVAL;
+
+IpPrefix random_prefix(Random& random, IpFamily family) {
+    IpPrefix result;
+    result.address = random_address(random, family);
+    result.length = static_cast<std::uint8_t>(below(random, result.address.bits() + 1));
+    for (unsigned bit = result.length; bit < result.address.bits(); bit++) {
+        result.address.bytes[bit / 8] &= static_cast<std::uint8_t>(~(0x80u >> bit % 8));
+    }
+    return result;
+}
+
+void random_match(Random& random, Rule& rule) {
+    Match& match = rule.match;
+    const unsigned shape = below(random, 8);
+    match.family_v4 = shape != 0;
+    match.family_v6 = shape != 1 && shape != 2;
+    if (below(random, 2) == 0 && (match.family_v4 != match.family_v6)) {
+        match.dst = {random_prefix(random, match.family_v4 ? IpFamily::v4 : IpFamily::v6)};
+    }
+    if (below(random, 4) == 0 && (match.family_v4 != match.family_v6)) {
+        match.src = {random_prefix(random, match.family_v4 ? IpFamily::v4 : IpFamily::v6)};
+    }
+    if (below(random, 3) == 0) {
+        static constexpr std::uint8_t k_protocols[] = {6, 17, 17, 132, 136, 33};
+        match.ip_proto = k_protocols[below(random, 6)];
+    }
+    if (below(random, 3) == 0) {
+        const auto first = static_cast<std::uint16_t>(4998 + below(random, 5));
+        match.dst_ports = {{first, static_cast<std::uint16_t>(first + below(random, 3))}};
+    }
+    if (below(random, 6) == 0) {
+        match.src_ports = {{4000, 4001}, {4003, 4003}};
+    }
+    if (below(random, 3) == 0) {
+        match.dscp = static_cast<std::uint64_t>(random()) << 32 | random();
+    }
+}
+
+Target random_target(Random& random, const Rule& rule) {
+    static const char* const k_devices[] = {"out0", "out1", "down", "small", "tunnel", "gone"};
+    Target result;
+    result.via = k_devices[below(random, 20) < 14 ? below(random, 2) : 2 + below(random, 4)];
+    const bool is_single = rule.match.family_v4 != rule.match.family_v6;
+    result.rewrite = random_rewrite(random, rule.match.family_v4 ? IpFamily::v4 : IpFamily::v6);
+    if (!is_single) {
+        result.rewrite.dst_ip.reset();
+        result.rewrite.src_ip.reset();
+    }
+    switch (below(random, 4)) {
+        case 0: break;
+        case 1: result.next_hop = address("10.0.0.2"); break;
+        default: result.next_hop_mac = k_next_hop_mac; break;
+    }
+    return result;
+}
+
+Policy random_rules(Random& random) {
+    std::vector<Rule> rules(1 + below(random, 12));
+    for (Rule& rule : rules) {
+        rule.match.interface.any = true;
+        random_match(random, rule);
+        rule.match.direction = below(random, 3) == 0 ? Direction::egress : Direction::ingress;
+        static constexpr RuleType k_types[] = {RuleType::pass, RuleType::drop, RuleType::steer, RuleType::steer, RuleType::steer};
+        rule.type = k_types[below(random, 5)];
+        if (rule.type == RuleType::steer) {
+            rule.targets = {random_target(random, rule)};
+            rule.failure_drops = below(random, 2) == 0;
+        }
+    }
+    return policy(rules);
+}
+
+/// Devices beside the real ones that only the next-hop table knows.
+Topology wider_topology() {
+    Topology result = topology();
+    const auto add = [&result](std::uint32_t ifindex, const char* name, auto change) {
+        Link link;
+        link.ifindex = ifindex;
+        link.name = name;
+        link.mac = MacAddress{{2, 0, 0, 0, 1, static_cast<std::uint8_t>(ifindex)}};
+        link.mtu = 1500;
+        link.is_up = true;
+        change(link);
+        result.links.emplace(ifindex, link);
+    };
+    add(201, "down", [](Link& link) { link.is_up = false; });
+    add(202, "small", [](Link& link) { link.mtu = 68; });
+    add(203, "tunnel", [](Link& link) { link.is_layer3 = true; link.mac = {}; });
+    return result;
+}
+
+void answer_queries(Random& random, const Policy& policy, Topology& topology) {
+    for (const NextHopQuery& query : next_hop_queries(policy, topology)) {
+        NextHopAnswer answer;
+        answer.is_reachable = true;
+        answer.gateway = query.address;
+        if (below(random, 2) == 0) {
+            answer.mac = MacAddress{{2, 0, 0, 0, 2, query.address.bytes[3]}};
+        }
+        topology.next_hops[query] = answer;
+    }
+}
+
+std::string describe(const Policy& policy) {
+    std::string text;
+    for (const Rule& rule : policy.rules) {
+        text += to_string(rule.type) + " " + to_string(rule.match.direction) + " " + match_to_string(rule.match) +
+                (rule.match.family_v4 ? " v4" : "") + (rule.match.family_v6 ? " v6" : "") + ": " + action_to_string(rule) + "\n";
+    }
+    return text;
+}
+
+/// What the packets of one round must have counted.
+struct Expected {
+    std::map<CounterKey, std::uint64_t> packets;
+    std::map<std::uint32_t, std::uint64_t> reasons;
+
+    void add(const Policy& policy, const ModelResult& want) {
+        if (want.rule >= 0) {
+            const std::string& name = policy.rules[static_cast<std::size_t>(want.rule)].name;
+            packets[{name, -1}]++;
+            if (want.is_target_counted) {
+                packets[{name, 0}]++;
+            }
+        }
+        if (want.reason != 0) {
+            reasons[want.reason]++;
+        }
+    }
+};
+
+}  // namespace
+
+TEST_CASE("kernel and model treat random packets under random policies alike") {
+    Random random(7);
+    const Link& link = link_named("in0");
+    std::uint64_t compared = 0, steered = 0, refused = 0;
+    for (int round = 0; round < 400; round++) {
+        const Policy rules = random_rules(random);
+        Topology world = wider_topology();
+        answer_queries(random, rules, world);
+        if (!datapath().publish(rules, world)) {
+            continue;
+        }
+        Expected expected;
+        for (int i = 0; i < 250; i++) {
+            const Frame frame = random_frame(random, link.mac);
+            const auto direction = below(random, 3) == 0 ? Direction::egress : Direction::ingress;
+            const Run got = datapath().run(frame, link.ifindex, direction);
+            if (got.verdict == k_refused_by_kernel && frame.size() < 54) {
+                continue;  // a test run wants the whole IP header of what the ethertype says
+            }
+            const ModelResult want = model_run(rules, world, link, direction, frame);
+            INFO("round " << round << " packet " << i << " rule " << want.rule << " reason " << want.reason);
+            INFO((want.rule >= 0 ? action_to_string(rules.rules[static_cast<std::size_t>(want.rule)]) : ""));
+            INFO(describe(rules));
+            INFO("in   " << hex(frame) << "\nwant " << hex(want.frame) << "\ngot  " << hex(got.frame));
+            REQUIRE(got.verdict == want.verdict);
+            REQUIRE((got.frame == want.frame));
+            expected.add(rules, want);
+            compared++;
+            steered += want.verdict == 7;
+            refused += want.reason != 0;
+        }
+        const Counts counts = datapath().counts();
+        INFO("round " << round << "\n" << describe(rules));
+        REQUIRE((counts.packets == expected.packets));
+        REQUIRE((counts.reasons == expected.reasons));
+    }
+    WARN(compared << " packets alike, " << steered << " steered, " << refused << " refused with a reason");
+    REQUIRE(steered > compared / 20);
+}
