@@ -24,6 +24,7 @@ constexpr CodeInfo k_codes[] = {
     {code::number_too_large, "a number does not fit 64 bits"},
     {code::word_too_long, "a word without quotes is too long"},
     {code::not_ascii, "a character outside ASCII stands outside quotes"},
+    {code::too_many_dots, "a file has too many dotted keys without a [[table]] header between them"},
     {code::unknown_key, "the key does not exist in this table"},
     {code::unknown_table, "the table or top-level key does not exist"},
     {code::key_not_supported, "the key is not supported yet"},

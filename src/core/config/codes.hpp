@@ -36,6 +36,7 @@ inline constexpr std::string_view key_too_long = "E0109";
 inline constexpr std::string_view number_too_large = "E0110";
 inline constexpr std::string_view word_too_long = "E0111";
 inline constexpr std::string_view not_ascii = "E0112";
+inline constexpr std::string_view too_many_dots = "E0113";
 inline constexpr std::string_view unknown_key = "E0201";
 inline constexpr std::string_view unknown_table = "E0202";
 inline constexpr std::string_view key_not_supported = "E0203";

@@ -170,6 +170,13 @@ private:
                                fmt::format("a dotted key has more than {} segments", limits_.key_segments));
             return false;
         }
+        if (byte == '.' && ++chunk_.dots > limits_.document_dots) {
+            diagnostics_.error(
+                std::string(code::too_many_dots), at(pos_),
+                fmt::format("more than {} dotted keys without a [[table]] header between", limits_.document_dots),
+                "write each rule under its own [[rule]]");
+            return false;
+        }
         if (++word_bytes_ > k_word_bytes) {
             diagnostics_.error(std::string(code::word_too_long), at(pos_ - k_word_bytes),
                                fmt::format("a word without quotes is longer than {} bytes", k_word_bytes));

@@ -22,6 +22,7 @@ struct Chunk {
     std::uint32_t first_line = 1;    ///< number of its first line
     std::uint32_t column_shift = 0;  ///< bytes hidden before its first line (a byte-order mark)
     bool is_ascii = true;
+    std::size_t dots = 0;  ///< outside quotes and comments: about the number of dotted keys and headers
 };
 
 /// The chunks of an acceptable file, in order, together all of its bytes (but for a UTF-8 byte-order mark, which is

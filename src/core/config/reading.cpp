@@ -124,8 +124,11 @@ void Reading::error_with_note(std::string_view code, const Span& span, std::stri
 void check_keys(const Reading& reading, TableBit table, std::uint8_t types, const ConfigTable& entries,
                 const Span& header) {
     bool is_all_supported = true;
-    for (const ConfigEntry& entry : entries)
+    const std::size_t enough = reading.diagnostics.all().size() + k_mistakes_per_table;
+    for (const ConfigEntry& entry : entries) {
         is_all_supported = check_key(reading, table, types, entry) && is_all_supported;
+        if (reading.diagnostics.all().size() >= enough) break;
+    }
     for (const KeySpec& spec : key_table()) {
         if (!spec.is_required || (spec.tables & table) == 0 || (spec.types & types) == 0) continue;
         if (is_misplaced(spec, table, types) || find_entry(entries, spec.key) != nullptr) continue;

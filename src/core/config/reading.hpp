@@ -5,11 +5,15 @@
 #include "core/config/schema.hpp"
 #include "core/config/syntax.hpp"
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
 /// Checks that need only the key table: keys exist and belong there, values have the right TOML type and range.
 namespace rudder {
+
+/// Reading one table or list stops after that many mistakes, so that junk of many megabytes stays cheap.
+inline constexpr std::size_t k_mistakes_per_table = 100;
 
 /// The file that is being read and where its findings go. *Ownership*: borrows both.
 struct Reading {
@@ -56,9 +60,12 @@ bool for_each_scalar(const Reading& reading, const KeySpec& spec, const ConfigVa
         report_empty_list(reading, spec, value);
         return false;
     }
-    bool is_ok = true;
-    for (const ConfigValue& item : *items) is_ok = check_scalar(reading, spec, item) && use(item) && is_ok;
-    return is_ok;
+    std::size_t mistakes = 0;
+    for (const ConfigValue& item : *items) {
+        if (!check_scalar(reading, spec, item) || !use(item)) ++mistakes;
+        if (mistakes == k_mistakes_per_table) break;
+    }
+    return mistakes == 0;
 }
 
 }  // namespace rudder

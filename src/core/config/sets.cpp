@@ -13,6 +13,8 @@
 namespace rudder {
 namespace {
 
+constexpr std::size_t k_suggested_sets = 1000;  // with more, looking for a similar name takes too long
+
 std::string kind_of(const PrefixList&) {
     return "prefixes";
 }
@@ -75,7 +77,8 @@ NamedSet* NamedSets::find(const Reading& reading, const Span& span, std::string_
     if (found != sets_.end()) return &found->second;
     if (!is_complete_) return nullptr;
     std::vector<std::string_view> known;
-    for (const auto& [other, set] : sets_) known.push_back(other);
+    if (sets_.size() <= k_suggested_sets)
+        for (const auto& [other, set] : sets_) known.push_back(other);
     const std::string meant = did_you_mean(name, known);
     reading.error(code::unknown_set, span, fmt::format("there is no set {}", quoted(name)),
                   meant.empty() ? "define it with [[set]]" : fmt::format("did you mean \"@{}\"?", meant));

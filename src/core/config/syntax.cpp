@@ -200,6 +200,13 @@ bool are_chunks_independent(const ConfigTable& root) {
     return true;
 }
 
+/// True if the file can be parsed as one document in reasonable time: toml++ searches its dotted keys linearly.
+bool is_small(const SourceFile& file, const std::vector<Chunk>& chunks, const Limits& limits) {
+    std::size_t dots = 0;
+    for (const Chunk& chunk : chunks) dots += chunk.dots;
+    return file.bytes.size() <= k_whole_parse_bytes && dots <= limits.document_dots;
+}
+
 }  // namespace
 
 const ConfigEntry* find_entry(const ConfigTable& table, std::string_view key) {
@@ -222,7 +229,7 @@ ConfigFile parse_syntax(const SourceFile& file, const Limits& limits, Diagnostic
         if (diagnostics.all().size() >= limits.diagnostics) return result;
         if (!parse_chunk(file, chunk, result.root, diagnostics)) result.is_complete = false;
     }
-    if (result.is_complete && file.bytes.size() <= k_whole_parse_bytes && !are_chunks_independent(result.root)) {
+    if (result.is_complete && is_small(file, chunks, limits) && !are_chunks_independent(result.root)) {
         Chunk whole{chunks.front().offset, file.bytes.size() - chunks.front().offset, 1, chunks.front().column_shift,
                     false};
         result.root.clear();

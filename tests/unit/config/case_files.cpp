@@ -22,6 +22,7 @@ void set_limit(Limits& limits, const std::string& name, std::size_t value) {
         {"rules", &Limits::rules},
         {"targets", &Limits::targets},
         {"line_bytes", &Limits::line_bytes},
+        {"document_dots", &Limits::document_dots},
         {"list_entries", &Limits::list_entries},
         {"diagnostics", &Limits::diagnostics},
     };

@@ -138,3 +138,16 @@ TEST_CASE("the shipped examples are good") {
     }
     CHECK(count > 0);
 }
+
+TEST_CASE("megabytes of mistakes give a bounded number of findings") {
+    std::string list, keys, rules;
+    for (unsigned i = 0; i < 20'000; ++i) {
+        list += "\"x\",";
+        keys += fmt::format("key-{} = 1\n", i);
+        rules += fmt::format("[[rule]]\nname = \"{}\"\n", i);
+    }
+    const PolicyResult result =
+        build_policy({{"list", match_rule("dst_ip = [" + list + "]")}, {"keys", match_rule(keys)}, {"rules", rules}});
+    CHECK_FALSE(result.policy.has_value());
+    CHECK(result.diagnostics.all().size() <= Limits{}.diagnostics + 210);
+}
