@@ -57,7 +57,7 @@ std::string draw_interfaces(const Json& document, const TableStyle& style) {
     for_each(document, "stray_hooks", [&table](const Json& hook) {
         add_hook(table, {"-", text_of(hook, "ifindex"), {"gone", Tone::warning}, "-"}, hook);
     });
-    return table.to_text();
+    return blocks({table.to_text()});
 }
 
 }  // namespace rudder::stat

@@ -16,12 +16,18 @@ std::string shown_state(const Json& rule) {
     return target_state == "up" || target_state == "by-packet" ? state : target_state;
 }
 
-std::string copy_text(const Json& target) {
+/// "10.0.0.1 port 5004 " of what the copy is sent to, empty where its destination stays.
+std::string destination_text(const Json& target) {
     const Json* rewrite = find(target, "rewrite");
-    const std::string dst = rewrite == nullptr ? "-" : text_of(*rewrite, "dst_ip");
-    const std::string via = fmt::format("via {}", text_of(target, "via"));
+    if (rewrite == nullptr) return {};
+    const std::string address = text_of(*rewrite, "dst_ip");
+    const std::string port = text_of(*rewrite, "dst_port");
+    return (address == "-" ? "" : address + " ") + (port == "-" ? "" : "port " + port + " ");
+}
+
+std::string copy_text(const Json& target) {
     const std::string mac = text_of(target, "mac");
-    return fmt::format("{}{}{}", dst == "-" ? "" : dst + " ", via, mac == "-" ? "" : " mac " + mac);
+    return fmt::format("{}via {}{}", destination_text(target), text_of(target, "via"), mac == "-" ? "" : " mac " + mac);
 }
 
 void add_targets(Table& table, Table::Row parent, const Json& rule) {

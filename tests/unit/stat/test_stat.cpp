@@ -109,11 +109,12 @@ TEST_CASE("a steer rule shows the state of its next hop, a replicate rule that o
     const Json document = Json::parse(R"({"rules":[
         {"name":"a","type":"steer","state":"active","targets":[{"state":"no-neighbour"}]},
         {"name":"b","type":"replicate","state":"active","targets":[{"index":0,"state":"up","via":"eth1","mac":"02:00:00:00:00:01",
-          "rewrite":{"dst_ip":"10.0.0.1"}},{"index":1,"state":"link-down","via":"eth2","mac":null,"rewrite":{}}]},
+          "rewrite":{"dst_ip":"10.0.0.1"}},{"index":1,"state":"link-down","via":"eth2","mac":null,"rewrite":{"dst_port":5004}}]},
         {"name":"c","type":"drop","state":"deferred","reason":"no interface eth7","targets":[]}]})");
     const std::string text = draw_rules(document, {true, false});
     CHECK(has(text, "no-neighbour"));
     CHECK(has(text, "10.0.0.1 via eth1 mac 02:00:00:00:00:01"));
+    CHECK(has(text, " port 5004 via eth2 "));
     CHECK(has(text, "link-down"));
     CHECK(has(text, "c is deferred: no interface eth7"));
 }
@@ -128,6 +129,14 @@ TEST_CASE("documents of any shape are drawn without failing") {
         for (const auto draw : {draw_rules, draw_stats, draw_interfaces, draw_maps, draw_internals, draw_config}) {
             CHECK_FALSE(has(draw(document, {true, false}), "\x1b"));
         }
+    }
+}
+
+TEST_CASE("every drawing ends with its line") {
+    const Json document = Json::parse(
+        R"({"rules":[{"name":"a"}],"interfaces":[{"name":"a"}],"maps":[{"name":"a"}],"files":[{"path":"a"}]})");
+    for (const auto draw : {draw_rules, draw_stats, draw_interfaces, draw_maps, draw_internals, draw_config}) {
+        CHECK(draw(document, {true, false}).back() == '\n');
     }
 }
 
