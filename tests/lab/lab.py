@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import traceback
 
@@ -216,8 +217,8 @@ class Daemon:
         path.unlink(missing_ok=True)
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(str(path))
-        self.notify.setblocking(False)
         self.status = []
+        threading.Thread(target=self._listen, args=(self.notify, self.status), daemon=True).start()
         command = ["ip", "netns", "exec", self.namespace.name, *self.wrapper, RUDDERD, "--config-dir", str(self.directory),
                    "--runtime-dir", str(self.runtime), "--settings", str(self.settings), *self.arguments]
         with open(self.log_path, "a") as log:
@@ -232,11 +233,14 @@ class Daemon:
             return any("READY=1" in text for text in self.notifications())
         until(ready, f"READY=1 from rudderd\n{self.log()}", seconds)
 
+    @staticmethod
+    def _listen(notify, status):
+        while text := notify.recv(65536):
+            status.append(text.decode())
+
     def notifications(self):
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                self.status.append(self.notify.recv(65536).decode())
-        return self.status
+        """What the daemon has told the service manager since it was started."""
+        return list(self.status)
 
     def log(self):
         return self.log_path.read_text(errors="replace")

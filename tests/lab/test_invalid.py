@@ -69,7 +69,7 @@ def each_bad_file_is_refused_with_its_place_and_nothing_changes():
         count += 5
         expect_equal(daemon.packets("ef"), count, f"{what}: packets counted")
         expect(place[3] in daemon.log(), f"{what}: the log does not have {place[3]}")
-    daemon.write("10-ef.toml", GOOD.replace("priority = 10", "priority = 11"))
+    daemon.write("10-ef.toml", GOOD.replace("10.20.0.0/16", "10.20.0.0/17"))
     daemon.reload()
     expect_equal(daemon.generation(), generation + 1, "generation after the repair")
     _steers(lab, at_b)

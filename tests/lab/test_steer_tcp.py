@@ -140,13 +140,14 @@ def only_transmit_checksums_off():
     transfer(lab.c, lab.sender, "10.10.0.1", 8080, 80)
 
 
-def a_smaller_mtu_behind_the_rule_is_reported_and_the_stream_arrives():
+def what_is_larger_than_the_egress_mtu_goes_to_the_stack_which_tells_the_sender():
     lab = Crossroads()
+    lab.router.ip("route", "replace", "10.20.0.0/16", "via", "10.10.2.1")
     lab.router.ip("link", "set", "eth2", "mtu", "1300")
-    lab.b.ip("link", "set", "eth0", "mtu", "1300")
-    Daemon(lab.router, {"10.toml": STEER.format(server=lab.SERVER, next_hop="10.10.2.1")})
-    lab.b.ip("link", "set", "eth0", "mtu", "1500")  # the host's own MSS does not protect the path
+    daemon = Daemon(lab.router, {"10.toml": STEER.format(server=lab.SERVER, next_hop="10.10.2.1")})
     transfer(lab.b, lab.sender, lab.SERVER, 8080, 8080)
+    expect(daemon.stat("stats")["reasons"]["too-big"] > 0, "no packet was counted as too big")
+    expect(lab.sender.counter("Icmp.InDestUnreachs") > 0, "the sender got no ICMP")
 
 
 main(__doc__,
@@ -158,4 +159,4 @@ main(__doc__,
      ipv6_with_rewrite_in_both_directions_offloads_on,
      ipv6_with_rewrite_in_both_directions_offloads_off,
      only_transmit_checksums_off,
-     a_smaller_mtu_behind_the_rule_is_reported_and_the_stream_arrives)
+     what_is_larger_than_the_egress_mtu_goes_to_the_stack_which_tells_the_sender)
