@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 
@@ -120,8 +121,11 @@ void PolicyKeeper::repair() {
     if (lost->empty()) return;
     reconcile();
     for (const HookSpec& hook : *lost) {
+        // Gone with its device is not worth a word.
+        const std::vector<HookSpec>& hooks = engine_.applied().hooks;
+        if (std::find(hooks.begin(), hooks.end(), hook) == hooks.end()) continue;
         logger_.log({Priority::warning, event::k_hook_lost,
-                     fmt::format("the {} program on device {} was gone", to_string(hook.direction), hook.ifindex),
+                     fmt::format("the {} program on device {} was gone and has been put back", to_string(hook.direction), hook.ifindex),
                      {{"INTERFACE", std::to_string(hook.ifindex)}}});
     }
 }
