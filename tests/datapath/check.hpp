@@ -21,7 +21,7 @@ struct Row {
     Policy policy;
     Frame in;
     int verdict = k_next;
-    Frame out;                              ///< empty: as it came in
+    Frame out{};                            ///< empty: as it came in
     std::uint32_t reason = 0;               ///< RUDDER_REASON_* that must be counted, 0: none
     bool is_matched = true;                 ///< the (only) rule counts it
     Direction direction = Direction::ingress;

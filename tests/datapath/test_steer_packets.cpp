@@ -109,7 +109,7 @@ TEST_CASE("later fragments are never touched behind their IP header") {
 
 TEST_CASE("IPv6 extension headers are stepped over") {
     const Policy ports = policy({steer("2001:db8:1::/48", to(k_to6, std::uint16_t{6000}))});
-    for (const std::uint8_t type : {0, 43, 44, 51, 60}) {
+    for (const std::uint8_t type : std::initializer_list<std::uint8_t>{0, 43, 44, 51, 60}) {
         check({"header " + std::to_string(type), ports, arriving() / before6() / Extension{.type = type} / Udp{} / payload(30), k_redirect,
                leaving() / after6() / Extension{.type = type} / Udp{4000, 6000} / payload(30)});
     }
@@ -136,7 +136,7 @@ TEST_CASE("all 256 TOS values: DSCP is matched and rewritten, ECN stays") {
 }
 
 TEST_CASE("TTL: 0 and 1 go to the stack, keep and set override, egress leaves it") {
-    for (const std::uint8_t ttl : {0, 1}) {
+    for (const std::uint8_t ttl : std::initializer_list<std::uint8_t>{0, 1}) {
         check({"ttl " + std::to_string(ttl), rewriting(), arriving() / Ipv4{.dst = k_from, .ttl = ttl} / Udp{} / payload(4), k_next, {},
                RUDDER_REASON_TTL_EXPIRED});
         Rule drops = steer("10.0.0.0/8");
@@ -144,7 +144,7 @@ TEST_CASE("TTL: 0 and 1 go to the stack, keep and set override, egress leaves it
         check({"on_failure drop", policy({drops}), arriving() / Ipv4{.dst = k_from, .ttl = ttl} / Udp{} / payload(4), k_next, {},
                RUDDER_REASON_TTL_EXPIRED});
     }
-    for (const std::uint8_t ttl : {2, 64, 128, 255}) {
+    for (const std::uint8_t ttl : std::initializer_list<std::uint8_t>{2, 64, 128, 255}) {
         check({"ttl " + std::to_string(ttl), rewriting(), arriving() / Ipv4{.dst = k_from, .ttl = ttl} / Udp{} / payload(4), k_redirect,
                leaving() / Ipv4{.dst = k_to, .ttl = static_cast<std::uint8_t>(ttl - 1)} / Udp{} / payload(4)});
     }

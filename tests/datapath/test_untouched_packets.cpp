@@ -21,8 +21,8 @@ Row untouched(std::string what, Frame in, std::uint32_t reason = 0) {
 }  // namespace
 
 TEST_CASE("what is not IP goes on untouched and uncounted") {
-    for (const std::uint16_t type : {0x0806, 0x88cc, 0x8847, 0x8863, 0x8864, 0x0026}) {
-        check(untouched("ethertype " + std::to_string(type), Ethernet{.type = type} / payload(46)));
+    for (const std::uint16_t type : std::initializer_list<std::uint16_t>{0x0806, 0x88cc, 0x8847, 0x8863, 0x8864, 0x0026}) {
+        check(untouched("ethertype " + std::to_string(type), Ethernet{.dst = link_named("in0").mac, .type = type} / payload(46)));
     }
 }
 
@@ -70,7 +70,7 @@ TEST_CASE("Ethernet padding is neither payload nor length") {
 }
 
 TEST_CASE("tagged frames are not ours, priority tags are") {
-    for (const std::uint16_t tpid : {0x8100, 0x88a8}) {
+    for (const std::uint16_t tpid : std::initializer_list<std::uint16_t>{0x8100, 0x88a8}) {
         check(untouched("VID 5", arriving() / Vlan{5, tpid} / Ipv4{} / Udp{} / payload(20)));
         check(untouched("two tags", arriving() / Vlan{5, tpid} / Vlan{6, 0x8100} / Ipv4{} / Udp{} / payload(20)));
         check(untouched("a tag in a priority tag", arriving() / Vlan{0, tpid} / Vlan{6, 0x8100} / Ipv4{} / Udp{} / payload(20)));
