@@ -28,15 +28,15 @@ MORE = """
 name = "more-{0}"
 priority = {1}
 type = "drop"
-match = {{ interface = {2}, direction = "ingress", dst_ip = "10.77.{0}.0/24" }}
+match = {{ interface = {2}, direction = "ingress", dst_ip = "10.{3}.{4}.0/24" }}
 """
 OLD = POLICY.format(1, '"eth0"')
 
 
 def larger(dscp):
-    """Another interface, thus another hook, and enough rules to need more memory."""
+    """Another interface, thus another hook, and enough rules to need a larger image."""
     devices = '["eth0", "eth1"]'
-    return POLICY.format(dscp, devices) + "".join(MORE.format(n, 100 + n, devices) for n in range(200))
+    return POLICY.format(dscp, devices) + "".join(MORE.format(n, 100 + n, devices, 64 + n // 250, n % 250) for n in range(1500))
 
 
 class Strace:

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The rule with the lowest priority number that matches decides, whatever its type; every match field is honoured."""
+import json
 import pathlib
 
-from lab import Crossroads, Daemon, expect, expect_equal, main, until
+from lab import ATTACHMENT, Crossroads, Daemon, expect, expect_equal, main, until
 from traffic import UdpReceiver, send_udp
 
 HEAD = '[[rule]]\nname = "{0}"\npriority = {1}\ntype = "{2}"\nmatch = {{ interface = "eth0", direction = "ingress"{3} }}\n'
@@ -89,6 +90,14 @@ def without_a_rule_everything_goes_on_as_before():
     expect(hosts.lab.sender.exec("ping", "-c1", "-W1", "10.10.0.1").returncode == 0, "the router does not answer")
 
 
+def hooks_are_attached_as_the_settings_say():
+    hosts = Hosts(rule("other", 1, "drop", 'dst_ip = "10.99.0.0/16"'))
+    shown = json.dumps(hosts.daemon.stat("interfaces"))
+    expect(ATTACHMENT == "auto" or f'"{ATTACHMENT}"' in shown, f"not attached by {ATTACHMENT}: {shown}")
+    attached = hosts.lab.router.tc("filter", "show", "dev", "eth0", "ingress").stdout
+    expect_equal("rudder" in attached, '"cls_bpf"' in shown, "a filter of rudder on clsact")
+
+
 def the_shipped_examples_load_as_they_are():
     lab = Crossroads()
     examples = pathlib.Path(__file__).parents[2] / "conf.d"
@@ -105,4 +114,5 @@ main(__doc__,
      egress_rules_see_what_leaves,
      on_failure_decides_what_becomes_of_a_packet_that_cannot_be_sent,
      without_a_rule_everything_goes_on_as_before,
+     hooks_are_attached_as_the_settings_say,
      the_shipped_examples_load_as_they_are)
