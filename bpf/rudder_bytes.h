@@ -77,3 +77,43 @@ static __always_inline __u16 rudder_checksum_update(__u16 checksum_be, __u64 dif
 {
 	return (__u16)~rudder_sum_fold16((__u64)(__u16)~checksum_be + difference);
 }
+
+/* A word of wire bytes with its byte `index` replaced. In registers: a byte store before a word load stalls. */
+static __always_inline __u32 rudder_set_byte(__u32 word_be, __u32 index, __u8 value)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	__u32 shift = index * 8;
+#else
+	__u32 shift = 24 - index * 8;
+#endif
+
+	return (word_be & ~(0xffu << shift)) | (__u32)value << shift;
+}
+
+static __always_inline __u8 rudder_get_byte(__u32 word_be, __u32 index)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (__u8)(word_be >> index * 8);
+#else
+	return (__u8)(word_be >> (24 - index * 8));
+#endif
+}
+
+/* Bytes 2 and 3 of a word of wire bytes, as they lie in memory. */
+static __always_inline __u16 rudder_second_half(__u32 word_be)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (__u16)(word_be >> 16);
+#else
+	return (__u16)word_be;
+#endif
+}
+
+static __always_inline __u32 rudder_set_second_half(__u32 word_be, __u16 half_be)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (word_be & 0xffffu) | (__u32)half_be << 16;
+#else
+	return (word_be & 0xffff0000u) | half_be;
+#endif
+}

@@ -87,7 +87,8 @@ struct rudder_scratch {
 	struct rudder_original original;
 	struct rudder_target target;     /* the one being served: global functions cannot be given the blob */
 	struct rudder_rewritten rewritten;
-	__u8 ethernet[16];               /* new MAC addresses, then padding */
+	__u32 macs[3];                   /* new destination and source MAC */
+	__u32 reserved;
 	__u32 frame_bytes;               /* skb->len at the hook */
 	__u32 is_stale;                  /* another generation was met on the way: start again */
 	__u32 direction;

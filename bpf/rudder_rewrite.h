@@ -16,11 +16,9 @@
 
 /* Headers as they arrived. `ip` holds the fixed part only: options and extension headers never change. */
 struct rudder_original {
-	__u8 unused[2];
-	__u8 ethernet[RUDDER_ETH_BYTES];
+	__u32 macs[3]; /* destination, then source */
 	__u32 ip[10];
 	__u8 transport[RUDDER_TRANSPORT_BYTES]; /* as much of it as rudder_transport_form().least_bytes */
-	__u8 reserved[4];
 };
 
 #define RUDDER_CHANGED_PORTS 0x1u  /* ports_be and port_difference */
@@ -75,46 +73,39 @@ static __always_inline __u8 rudder_new_tos(const struct rudder_packet *packet, c
 static __always_inline void rudder_rewrite_ipv4(const struct rudder_original *original, const struct rudder_target *target,
 						__u8 tos, __u8 ttl, struct rudder_rewritten *out)
 {
-	__u8 *bytes = (__u8 *)out->ip;
-	__u64 addresses, header;
-	__u16 checksum;
-
-	for (int i = 0; i < 5; i++)
-		out->ip[i] = original->ip[i];
-	bytes[1] = tos;
-	bytes[8] = ttl;
-	if (target->flags & RUDDER_REWRITE_SRC_IP)
-		out->ip[3] = target->src_be[0];
-	if (target->flags & RUDDER_REWRITE_DST_IP)
-		out->ip[4] = target->dst_be[0];
-	addresses = rudder_sum_replace(original->ip[3], out->ip[3]) + rudder_sum_replace(original->ip[4], out->ip[4]);
-	checksum = (__u16)rudder_load16_be(bytes + 10);
+	__u32 word0 = rudder_set_byte(original->ip[0], 1, tos);
+	__u32 word2 = rudder_set_byte(original->ip[2], 0, ttl);
+	__u32 src = target->flags & RUDDER_REWRITE_SRC_IP ? target->src_be[0] : original->ip[3];
+	__u32 dst = target->flags & RUDDER_REWRITE_DST_IP ? target->dst_be[0] : original->ip[4];
+	__u64 addresses = rudder_sum_replace(original->ip[3], src) + rudder_sum_replace(original->ip[4], dst);
 	/* Word 2 holds the checksum itself: equal on both sides, it adds nothing. */
-	header = rudder_sum_replace(original->ip[0], out->ip[0]) + rudder_sum_replace(original->ip[2], out->ip[2]) + addresses;
-	checksum = rudder_checksum_update(checksum, header);
-	bytes[10] = ((const __u8 *)&checksum)[0];
-	bytes[11] = ((const __u8 *)&checksum)[1];
+	__u64 header = rudder_sum_replace(original->ip[0], word0) + rudder_sum_replace(original->ip[2], word2) + addresses;
+
+	out->ip[0] = word0;
+	out->ip[1] = original->ip[1];
+	out->ip[2] = rudder_set_second_half(word2, rudder_checksum_update(rudder_second_half(word2), header));
+	out->ip[3] = src;
+	out->ip[4] = dst;
 	out->pseudo_difference = rudder_sum_fold32(addresses);
 }
 
 static __always_inline void rudder_rewrite_ipv6(const struct rudder_original *original, const struct rudder_target *target,
 						__u8 tos, __u8 hop_limit, struct rudder_rewritten *out)
 {
-	__u8 *bytes = (__u8 *)out->ip;
+	__u32 word0 = rudder_set_byte(original->ip[0], 0, (__u8)(0x60 | tos >> 4));
 	__u64 addresses = 0;
 
-	for (int i = 0; i < 10; i++)
-		out->ip[i] = original->ip[i];
-	bytes[0] = (__u8)(0x60 | tos >> 4);
-	bytes[1] = (__u8)(tos << 4 | (bytes[1] & 0xf));
-	bytes[7] = hop_limit;
+	/* Bits 12 to 15: the low half of the traffic class. The flow label stays. */
+	word0 = rudder_set_byte(word0, 1, (__u8)(tos << 4 | (rudder_get_byte(word0, 1) & 0xf)));
+	out->ip[0] = word0;
+	out->ip[1] = rudder_set_byte(original->ip[1], 3, hop_limit);
 	for (int i = 0; i < 4; i++) {
-		if (target->flags & RUDDER_REWRITE_SRC_IP)
-			out->ip[2 + i] = target->src_be[i];
-		if (target->flags & RUDDER_REWRITE_DST_IP)
-			out->ip[6 + i] = target->dst_be[i];
-		addresses += rudder_sum_replace(original->ip[2 + i], out->ip[2 + i]);
-		addresses += rudder_sum_replace(original->ip[6 + i], out->ip[6 + i]);
+		__u32 src = target->flags & RUDDER_REWRITE_SRC_IP ? target->src_be[i] : original->ip[2 + i];
+		__u32 dst = target->flags & RUDDER_REWRITE_DST_IP ? target->dst_be[i] : original->ip[6 + i];
+
+		out->ip[2 + i] = src;
+		out->ip[6 + i] = dst;
+		addresses += rudder_sum_replace(original->ip[2 + i], src) + rudder_sum_replace(original->ip[6 + i], dst);
 	}
 	out->pseudo_difference = rudder_sum_fold32(addresses);
 }

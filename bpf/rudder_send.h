@@ -21,7 +21,7 @@ static __always_inline int rudder_store_packet(struct __sk_buff *skb, struct rud
 	reason = rudder_store_ip(skb, s, s->rewritten.ip);
 	if (reason != RUDDER_REASON_NONE || !with_ethernet)
 		return reason;
-	return rudder_store_ethernet(skb, s, s->ethernet);
+	return rudder_store_ethernet(skb, s, s->macs);
 }
 
 /* ---- steer ------------------------------------------------------------------------------------- */
@@ -79,7 +79,7 @@ static __always_inline int rudder_steer_away(struct __sk_buff *skb, struct rudde
 		/* The kernel takes exactly an Ethernet header off before it resolves. */
 		if (!s->is_layer3_hook && s->packet.l3_offset != RUDDER_ETH_BYTES)
 			return RUDDER_REASON_NO_NEIGHBOUR;
-		with_ethernet = s->is_layer3_hook || s->original.ethernet[0] & 1;
+		with_ethernet = s->is_layer3_hook || rudder_get_byte(s->original.macs[0], 0) & 1;
 	}
 	if (s->is_layer3_hook && link != RUDDER_LINK_KEEP) {
 		reason = rudder_add_header(skb, s);
@@ -193,6 +193,6 @@ __attribute__((noinline)) int rudder_restore(struct __sk_buff *skb)
 	if (reason == RUDDER_REASON_NONE)
 		reason = rudder_store_ip(skb, s, s->original.ip);
 	if (reason == RUDDER_REASON_NONE && !s->is_layer3_hook)
-		reason = rudder_store_ethernet(skb, s, s->original.ethernet);
+		reason = rudder_store_ethernet(skb, s, s->original.macs);
 	return reason;
 }

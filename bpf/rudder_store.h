@@ -55,7 +55,8 @@ static __always_inline int rudder_save_headers(struct __sk_buff *skb, struct rud
 	if (!s->is_layer3_hook) {
 		if (data + RUDDER_ETH_BYTES > end)
 			return RUDDER_REASON_SHORT;
-		__builtin_memcpy(s->original.ethernet, data, RUDDER_ETH_BYTES);
+		for (int i = 0; i < 3; i++)
+			s->original.macs[i] = rudder_load32_be(data + i * 4);
 	}
 	if (ip + RUDDER_IPV4_BYTES > end)
 		return RUDDER_REASON_SHORT;
@@ -139,13 +140,13 @@ static __always_inline int rudder_store_ip(struct __sk_buff *skb, struct rudder_
 }
 
 /* Both MACs, and the ethertype where the header is ours. */
-static __always_inline int rudder_store_ethernet(struct __sk_buff *skb, struct rudder_scratch *s, const __u8 *ethernet)
+static __always_inline int rudder_store_ethernet(struct __sk_buff *skb, struct rudder_scratch *s, const __u32 *macs)
 {
 	__u16 type_be = RUDDER_SWAP16(s->packet.family == 4 ? RUDDER_ETHERTYPE_IPV4 : RUDDER_ETHERTYPE_IPV6);
 
 	if (s->is_header_added && bpf_skb_store_bytes(skb, 12, &type_be, 2, 0))
 		return RUDDER_REASON_NOT_WRITABLE;
-	return bpf_skb_store_bytes(skb, 0, ethernet, 12, 0) ? RUDDER_REASON_NOT_WRITABLE : 0;
+	return bpf_skb_store_bytes(skb, 0, macs, 12, 0) ? RUDDER_REASON_NOT_WRITABLE : 0;
 }
 
 /* A layer-3 frame gets room for an Ethernet header. Cannot be undone: what can fail later must have been made sure

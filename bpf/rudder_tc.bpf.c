@@ -77,7 +77,7 @@ static __always_inline int rudder_load_target(const char *blob, struct rudder_sc
 	RUDDER_OPAQUE(at);
 	if (at > blob_bytes - sizeof(struct rudder_target))
 		return -1;
-	__builtin_memcpy(&s->target, blob + at, sizeof(struct rudder_target));
+	s->target = *(const struct rudder_target *)(blob + at);
 	return 0;
 }
 

@@ -93,10 +93,18 @@ static __always_inline int rudder_check_way(struct __sk_buff *skb, const struct 
 
 /* ---- MAC addresses ----------------------------------------------------------------------------- */
 
-static __always_inline void rudder_set_macs(__u8 *ethernet, __u64 dst, __u64 src)
+/* Packs both MACs, each in the first six bytes of its word, one behind the other. */
+static __always_inline void rudder_set_macs(__u32 *macs, __u64 dst, __u64 src)
 {
-	__builtin_memcpy(ethernet, &dst, 6);
-	__builtin_memcpy(ethernet + 6, &src, 6);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	macs[0] = (__u32)dst;
+	macs[1] = (__u32)(dst >> 32 & 0xffff) | (__u32)src << 16;
+	macs[2] = (__u32)(src >> 16);
+#else
+	macs[0] = (__u32)(dst >> 32);
+	macs[1] = (__u32)(dst & 0xffff0000u) | (__u32)(src >> 48);
+	macs[2] = (__u32)(src >> 16);
+#endif
 }
 
 /* The group MAC of a multicast destination, in the layout of rudder_next_hop.dst. *Source*: RFC 1112, RFC 2464. */
@@ -122,7 +130,7 @@ static __always_inline int rudder_is_rewritten_multicast(__u8 family, const __u3
 	return family == 4 ? rudder_is_multicast4(ip[4]) : rudder_is_multicast6(ip + 6);
 }
 
-/* Decides how the link-layer header comes about and fills scratch->ethernet for RUDDER_LINK_MAC. */
+/* Decides how the link-layer header comes about and fills scratch->macs for RUDDER_LINK_MAC. */
 static __always_inline enum rudder_link_mode rudder_choose_link(struct rudder_scratch *s, const struct rudder_way *way)
 {
 	__u8 family = s->packet.family;
@@ -130,14 +138,14 @@ static __always_inline enum rudder_link_mode rudder_choose_link(struct rudder_sc
 	if (way->flags & RUDDER_NH_LAYER3)
 		return RUDDER_LINK_KEEP;
 	if (way->flags & RUDDER_NH_MAC_VALID) {
-		rudder_set_macs(s->ethernet, way->dst, way->src);
+		rudder_set_macs(s->macs, way->dst, way->src);
 		return RUDDER_LINK_MAC;
 	}
 	if (rudder_is_rewritten_multicast(family, s->rewritten.ip)) {
-		rudder_set_macs(s->ethernet, rudder_group_mac(family, s->rewritten.ip), way->src);
+		rudder_set_macs(s->macs, rudder_group_mac(family, s->rewritten.ip), way->src);
 		return RUDDER_LINK_MAC;
 	}
-	rudder_set_macs(s->ethernet, 0, way->src);
+	rudder_set_macs(s->macs, 0, way->src);
 	return way->flags & RUDDER_NH_BY_PACKET ? RUDDER_LINK_RESOLVE : RUDDER_LINK_UNKNOWN;
 }
 
@@ -167,6 +175,6 @@ __attribute__((noinline)) int rudder_resolve(struct __sk_buff *skb, __u32 ifinde
 		return RUDDER_REASON_NO_NEIGHBOUR;
 	if (verdict != BPF_FIB_LKUP_RET_SUCCESS || query.ifindex != ifindex)
 		return RUDDER_REASON_NO_ROUTE;
-	__builtin_memcpy(s->ethernet, query.dmac, 6);
+	__builtin_memcpy(s->macs, query.dmac, 6);
 	return RUDDER_REASON_NONE;
 }
