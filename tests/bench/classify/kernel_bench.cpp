@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel_bench.hpp"
+
+#include "core/compile/boxes.hpp"
+#include "core/compile/extensions.hpp"
+#include "core/compile/leaf_encoding.hpp"
+
+#include "classify_bench.skel.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <unistd.h>
+
+namespace rudder::bench {
+namespace {
+
+constexpr std::size_t k_linear_rules = 64;
+
+int silent(libbpf_print_level, const char*, va_list) { return 0; }
+
+Error failure(const char* operation) {
+    const int code = errno;
+    return {std::string(operation) + ": " + std::strerror(code), code};
+}
+
+/// Bytes of the leaf entries of single rules: the region is everything, so nothing is clipped.
+std::vector<std::string> linear_entries(const Policy& policy, IpFamily family) {
+    BoxSet set;
+    set.family = family;
+    HookSets hook_sets;
+    Extensions extensions(hook_sets);
+    for (std::size_t rank = 0; rank < std::min(policy.rules.size(), k_linear_rules); ++rank) {
+        add_boxes(set, policy.rules[rank], static_cast<std::uint32_t>(rank), {{0, 0}});
+    }
+    Region everything{};
+    everything.fill({0, 0xffffffffu});
+    std::vector<std::string> entries;
+    for (std::uint32_t box = 0; box < set.boxes.size(); ++box) {
+        entries.push_back(encode_leaf(set, {{box}, everything}, extensions));
+    }
+    return entries;
+}
+
+}  // namespace
+
+struct KernelBench::State {
+    classify_bench_bpf* skeleton = nullptr;
+    int generation = -1;
+    IpFamily family = IpFamily::v4;
+
+    ~State() {
+        if (generation >= 0) {
+            close(generation);
+        }
+        classify_bench_bpf__destroy(skeleton);
+    }
+
+    [[nodiscard]] const bpf_program* program(Contender contender) const {
+        switch (contender) {
+            case Contender::empty: return skeleton->progs.bench_empty;
+            case Contender::walk: return skeleton->progs.bench_walk;
+            case Contender::linear: break;
+        }
+        return family == IpFamily::v4 ? skeleton->progs.bench_linear_v4 : skeleton->progs.bench_linear_v6;
+    }
+
+    Status make_generation(std::vector<std::uint8_t> blob) {
+        blob.resize(skeleton->rodata->blob_bytes);
+        LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_RDONLY_PROG);
+        generation = bpf_map_create(BPF_MAP_TYPE_ARRAY, "generation", 4, skeleton->rodata->blob_bytes, 1, &options);
+        const std::uint32_t zero = 0;
+        if (generation < 0 || bpf_map_update_elem(generation, &zero, blob.data(), 0) != 0) {
+            return failure("create the generation");
+        }
+        return {};
+    }
+
+    Status fill(const Policy& linear, const std::vector<rudder_packet>& trace) {
+        const std::uint32_t zero = 0;
+        if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.active), &zero, &generation, 0) != 0) {
+            return failure("publish the generation");
+        }
+        for (std::uint32_t i = 0; i <= skeleton->rodata->trace_mask; ++i) {
+            if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.trace), &i, &trace[i % trace.size()], 0) != 0) {
+                return failure("fill the trace");
+            }
+        }
+        const auto entries = linear_entries(linear, family);
+        std::string value;
+        for (std::uint32_t i = 0; i < k_linear_rules; ++i) {
+            value += entries[i % entries.size()];
+        }
+        value.resize(k_linear_rules * sizeof(rudder_leaf_v6));
+        if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.linear), &zero, value.data(), 0) != 0) {
+            return failure("fill the linear rules");
+        }
+        return {};
+    }
+};
+
+Result<KernelBench> KernelBench::load(const Image& image, const Policy& linear, IpFamily family,
+                                      const std::vector<rudder_packet>& trace) {
+    libbpf_set_print(silent);
+    KernelBench bench(new State);
+    State& state = *bench.state_;
+    state.family = family;
+    state.skeleton = classify_bench_bpf__open();
+    if (state.skeleton == nullptr) {
+        return failure("open the programs");
+    }
+    const std::size_t headers = std::bit_ceil(trace.size());
+    state.skeleton->rodata->blob_bytes = tiers()[image.tier].blob_bytes;
+    state.skeleton->rodata->trace_mask = static_cast<std::uint32_t>(headers - 1);
+    bpf_map__set_max_entries(state.skeleton->maps.trace, static_cast<std::uint32_t>(headers));
+    if (Status made = state.make_generation(image.blob); !made) {
+        return made.error();
+    }
+    bpf_map__set_inner_map_fd(state.skeleton->maps.active, state.generation);
+    if (classify_bench_bpf__load(state.skeleton) != 0) {
+        return failure("load the programs");
+    }
+    if (Status filled = state.fill(linear, trace); !filled) {
+        return filled.error();
+    }
+    return bench;
+}
+
+KernelBench::KernelBench(KernelBench&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+KernelBench::~KernelBench() { delete state_; }
+
+Result<double> KernelBench::run(Contender contender, std::uint32_t packets, unsigned rounds) {
+    std::array<char, 64> frame{};
+    double best = 0;
+    for (unsigned round = 0; round < rounds; ++round) {
+        LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(), .data_size_in = frame.size(),
+                    .repeat = static_cast<int>(packets));
+        if (bpf_prog_test_run_opts(bpf_program__fd(state_->program(contender)), &options) != 0) {
+            return failure("run the program");
+        }
+        best = round == 0 ? options.duration : std::min<double>(best, options.duration);
+    }
+    return best;
+}
+
+Result<std::vector<std::uint32_t>> KernelBench::ranks(std::size_t count) {
+    struct Scratch {
+        char packet_and_key[128];
+        std::uint32_t next;
+        std::uint32_t result;
+        std::uint64_t sum;
+    };
+    const int scratch = bpf_map__fd(state_->skeleton->maps.scratch);
+    std::vector<Scratch> values(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+    std::vector<std::uint32_t> result;
+    const std::uint32_t zero = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        // Whichever CPU runs it finds the index of the wanted header; only that CPU moves on.
+        for (Scratch& value : values) {
+            value.next = static_cast<std::uint32_t>(i);
+        }
+        if (bpf_map_update_elem(scratch, &zero, values.data(), BPF_ANY) != 0) {
+            return failure("set the header");
+        }
+        if (auto ran = run(Contender::walk, 1, 1); !ran) {
+            return ran.error();
+        }
+        if (bpf_map_lookup_elem(scratch, &zero, values.data()) != 0) {
+            return failure("read the rank");
+        }
+        const auto moved = std::find_if(values.begin(), values.end(), [i](const Scratch& value) { return value.next != i; });
+        result.push_back(moved == values.end() ? 0 : moved->result);
+    }
+    return result;
+}
+
+std::uint32_t KernelBench::verified_instructions() const {
+    bpf_prog_info info{};
+    __u32 bytes = sizeof(info);
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(state_->skeleton->progs.bench_walk), &info, &bytes) != 0) {
+        return 0;
+    }
+    return info.verified_insns;
+}
+
+}  // namespace rudder::bench

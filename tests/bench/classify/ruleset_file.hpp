@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/base/policy.hpp"
+#include "core/base/result.hpp"
+
+#include <string>
+
+namespace rudder::bench {
+
+/// A rule set from a CSV file with one heading line and the columns
+/// priority,src_cidr,sport_lo,sport_hi,dst_cidr,dport_lo,dport_hi,proto,proto_mask (255: exact, 0: any).
+[[nodiscard]] Result<Policy> read_ruleset(const std::string& path);
+
+}  // namespace rudder::bench
