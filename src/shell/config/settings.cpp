@@ -27,6 +27,8 @@ struct Word {
     std::string_view text;
     T value;
 };
+template <class T>
+Word(std::string_view, T) -> Word<T>;
 constexpr std::array k_attachments = {Word{"auto", AttachmentSetting::automatic}, Word{"tcx", AttachmentSetting::tcx}, Word{"cls_bpf", AttachmentSetting::cls_bpf}};
 constexpr std::array k_levels = {Word{"error", Priority::error}, Word{"warning", Priority::warning}, Word{"notice", Priority::notice},
                                  Word{"info", Priority::info}, Word{"debug", Priority::debug}};

@@ -254,7 +254,7 @@ private:
     }
 
     void log(Priority priority, const EventKind& kind, std::string message,
-             std::source_location where = std::source_location::current()) {
+             SourcePlace where = SourcePlace::current()) {
         logger_.log({priority, kind, std::move(message), {}, where});
     }
 

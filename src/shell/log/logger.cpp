@@ -58,9 +58,9 @@ private:
         fields.push_back("MESSAGE=" + escape_control(entry.message));
         fields.push_back(fmt::format("MESSAGE_ID={}", entry.kind.message_id));
         fields.push_back(fmt::format("PRIORITY={}", static_cast<int>(entry.priority)));
-        fields.push_back(fmt::format("CODE_FILE={}", entry.where.file_name()));
-        fields.push_back(fmt::format("CODE_LINE={}", entry.where.line()));
-        fields.push_back(fmt::format("CODE_FUNC={}", entry.where.function_name()));
+        fields.push_back(fmt::format("CODE_FILE={}", entry.where.file));
+        fields.push_back(fmt::format("CODE_LINE={}", entry.where.line));
+        fields.push_back(fmt::format("CODE_FUNC={}", entry.where.function));
         fields.push_back("SYSLOG_IDENTIFIER=rudderd");
         fields.push_back(fmt::format("RUDDER_EVENT={}", entry.kind.name));
         for (const auto& [name, value] : entry.fields) fields.push_back("RUDDER_" + name + "=" + value);

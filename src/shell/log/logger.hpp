@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <source_location>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,13 +21,25 @@ struct EventKind {
     std::string_view message_id;  ///< 32 hexadecimal digits
 };
 
+/// Where in our sources. std::source_location, which clang 14 does not have with this libstdc++.
+struct SourcePlace {
+    const char* file;
+    unsigned line;
+    const char* function;
+
+    static constexpr SourcePlace current(const char* file = __builtin_FILE(), unsigned line = __builtin_LINE(),
+                                         const char* function = __builtin_FUNCTION()) {
+        return {file, line, function};
+    }
+};
+
 struct LogEntry {
     Priority priority = Priority::info;
     EventKind kind;
     std::string message;  ///< one line
     /// RUDDER_* fields, names without the prefix: {"RULE", "voice"}.
     std::vector<std::pair<std::string, std::string>> fields;
-    std::source_location where = std::source_location::current();
+    SourcePlace where = SourcePlace::current();
 };
 
 class Logger {
