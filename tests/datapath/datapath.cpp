@@ -154,6 +154,19 @@ Run Datapath::run_entry(const Frame& frame, std::uint32_t ifindex, Direction dir
     return test_run(bpf_program__fd(entry), frame, ifindex, direction, repeat);
 }
 
+bool Datapath::attach(std::uint32_t ifindex, Direction direction) {
+    const bool is_ingress = direction == Direction::ingress;
+    bpf_tc_hook hook{};
+    hook.sz = sizeof(hook);
+    hook.ifindex = static_cast<int>(ifindex);
+    hook.attach_point = is_ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS;
+    bpf_tc_opts options{};
+    options.sz = sizeof(options);
+    options.prog_fd = bpf_program__fd(is_ingress ? bpf_->progs.rudder_ingress : bpf_->progs.rudder_egress);
+    const int created = bpf_tc_hook_create(&hook);
+    return (created == 0 || created == -EEXIST) && bpf_tc_attach(&hook, &options) == 0;
+}
+
 void Datapath::reset() {
     const auto cpus = static_cast<std::size_t>(libbpf_num_possible_cpus());
     const std::vector<rudder_counter> no_traffic(cpus);

@@ -45,6 +45,8 @@ public:
     Run run(const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat = 1);
     /// The same through rudder_ingress or rudder_egress and the program array.
     Run run_entry(const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat = 1);
+    /// Attaches the entry program to a real device (cls_bpf on its clsact); gone with the device.
+    bool attach(std::uint32_t ifindex, Direction direction);
     void reset();
     [[nodiscard]] Counts counts() const;
     [[nodiscard]] std::uint32_t verified_instructions() const;
