@@ -49,41 +49,48 @@ struct rudder_key {
 #define RUDDER_KEY_PORTS 8u
 #define RUDDER_KEY_MISC 9u
 #define RUDDER_KEY_BEST 14u /* of the walk itself: best rank so far */
-#define RUDDER_KEY_FOUND 15u /* and that of the present leaf */
 
 /* ---- nodes ------------------------------------------------------------------------------------- */
 
-enum rudder_node_kind {
-	RUDDER_NODE_LEAF = 0,      /* base: its entries, operand: how many */
-	RUDDER_NODE_CUT = 1,       /* child = (word >> shift) & operand */
-	RUDDER_NODE_THRESHOLD = 2, /* child = ((word >> shift) & 0xffff) >= operand */
-};
-
-/* `base` counts 8-byte units from the start of the blob. Children of a node are contiguous. */
+/* One node of a tree; the children of an inner node are contiguous.
+ *
+ * where:  bits 0-23: first child, or first entry of a leaf, in units of 8 bytes from the start of the blob;
+ *         bits 24-27: key word that an inner node looks at; bit 31: RUDDER_NODE_LEAF
+ * what:   inner node: bits 0-15: addend, 16-20: shift, 24-28: width. A cut has an addend of 0 and goes to child
+ *         (word >> shift) & (2^width - 1). A threshold has width 16: the sum of the window and the addend carries into
+ *         bit 16 when the window is at or above 65536 - addend, and the carry is the child. One formula for both,
+ *         since a branch here would be mispredicted as often as not.
+ *         leaf: bits 0-7: number of entries, 8-31: best rank in the leaf */
 struct rudder_node {
-	__u32 base;
-	__u16 operand;
-	__u8 shift;
-	__u8 kind_word; /* enum rudder_node_kind << 4 | key word */
+	__u32 where;
+	__u32 what;
 };
+#define RUDDER_NODE_LEAF 0x80000000u
+#define RUDDER_NODE_UNITS 0x00ffffffu
+#define RUDDER_THRESHOLD_WIDTH 16u
 
 /* ---- leaves ------------------------------------------------------------------------------------ */
 
-/* What IPv4 and IPv6 entries have in common. A range matches when (__u16)(value - first) <= span. */
+/* The fields that are compared as ranges lie side by side in one 64-bit word, a guard bit above each lane. With the guard
+ * bits set in the minuend no lane borrows from the next, and a guard bit survives a subtraction when its lane did not
+ * go below zero: (lanes | guards) - first and last - lanes, where the entry's `last` includes the guards. */
+#define RUDDER_LANE_SRC_PORT 0u  /* 16 bits */
+#define RUDDER_LANE_DST_PORT 17u /* 16 bits */
+#define RUDDER_LANE_HOOK 34u     /* 16 bits: hook class */
+#define RUDDER_LANE_DSCP 51u     /* 6 bits */
+#define RUDDER_LANE_HAS_PORTS 58u
+#define RUDDER_LANE_SPECIAL 60u
+#define RUDDER_LANE_GROUP 62u
+#define RUDDER_LANE_GUARDS                                                                                             \
+	(1ull << 16 | 1ull << 33 | 1ull << 50 | 1ull << 57 | 1ull << 59 | 1ull << 61 | 1ull << 63)
+
+/* What IPv4 and IPv6 entries have in common. */
 struct rudder_leaf_tail {
-	__u16 src_port_first;
-	__u16 src_port_span;
-	__u16 dst_port_first;
-	__u16 dst_port_span;
-	__u16 hook_first; /* hook class */
-	__u16 hook_span;
+	__u64 first; /* lanes */
+	__u64 last;  /* lanes, guards set */
 	__u8 protocol;
-	__u8 dscp;
-	__u8 protocol_mask;
-	__u8 dscp_mask;
-	__u8 flag_mask; /* of rudder_packet.flags */
-	__u8 flag_value;
-	__u8 src_shift; /* IPv4: host bits, 32 - prefix length */
+	__u8 protocol_mask; /* 0xff, or 0: any */
+	__u8 src_shift;     /* IPv4: host bits, 32 - prefix length */
 	__u8 dst_shift;
 	__u32 result; /* rank, or RUDDER_LEAF_EXTENDED | offset of a rudder_extension in 8-byte units */
 };
@@ -135,15 +142,42 @@ struct rudder_extension {
 
 /* What the leaf comparison needs of the packet beside its addresses. */
 struct rudder_subject {
+	__u64 lanes;
 	__u32 src_port;
 	__u32 dst_port;
 	__u32 hook_class;
-	__u32 protocol_dscp; /* protocol | DSCP << 8 */
-	__u32 flags;
+	__u32 protocol;
+	__u32 dscp;
 };
 
-/* 1 if value lies outside, else 0: the sign of span - distance. Without a branch, since entries mostly differ and each
- * branch doubles the verifier's work; the compiler would make one if it knew what is subtracted. */
+static RUDDER_INLINE struct rudder_subject rudder_subject_of(const struct rudder_packet *packet)
+{
+	struct rudder_subject subject;
+	__u64 flags = packet->flags;
+
+	subject.src_port = packet->src_port;
+	subject.dst_port = packet->dst_port;
+	subject.hook_class = packet->hook_class;
+	subject.protocol = packet->protocol;
+	subject.dscp = packet->tos >> 2;
+	subject.lanes = subject.src_port | (__u64)subject.dst_port << RUDDER_LANE_DST_PORT |
+			(__u64)subject.hook_class << RUDDER_LANE_HOOK | (__u64)subject.dscp << RUDDER_LANE_DSCP |
+			(flags & RUDDER_PKT_HAS_PORTS) << RUDDER_LANE_HAS_PORTS |
+			(flags & RUDDER_PKT_SPECIAL) << (RUDDER_LANE_SPECIAL - 2) |
+			(flags & RUDDER_PKT_GROUP) << (RUDDER_LANE_GROUP - 3);
+	return subject;
+}
+
+/* Nonzero if the packet differs in anything but its addresses. Without a branch, since entries mostly differ. */
+static RUDDER_INLINE __u64 rudder_tail_differs(const struct rudder_subject *subject, const struct rudder_leaf_tail *tail)
+{
+	__u64 inside = ((subject->lanes | RUDDER_LANE_GUARDS) - tail->first) & (tail->last - subject->lanes);
+
+	return (~inside & RUDDER_LANE_GUARDS) | ((subject->protocol ^ tail->protocol) & tail->protocol_mask);
+}
+
+/* 1 if value lies outside, else 0: the sign of span - distance. The compiler would make a branch of it if it knew what is
+ * subtracted, and each branch doubles the verifier's work. */
 static RUDDER_INLINE __u64 rudder_outside(__u32 value, __u16 first, __u16 span)
 {
 	__u64 distance = (__u16)(value - first);
@@ -151,17 +185,6 @@ static RUDDER_INLINE __u64 rudder_outside(__u32 value, __u16 first, __u16 span)
 	distance = span - distance;
 	RUDDER_OPAQUE(distance);
 	return distance >> 63;
-}
-
-static RUDDER_INLINE __u64 rudder_tail_differs(const struct rudder_subject *subject, const struct rudder_leaf_tail *tail)
-{
-	__u32 wanted = tail->protocol | (__u32)tail->dscp << 8;
-	__u32 mask = tail->protocol_mask | (__u32)tail->dscp_mask << 8;
-
-	return rudder_outside(subject->src_port, tail->src_port_first, tail->src_port_span) |
-	       rudder_outside(subject->dst_port, tail->dst_port_first, tail->dst_port_span) |
-	       rudder_outside(subject->hook_class, tail->hook_first, tail->hook_span) |
-	       ((subject->protocol_dscp ^ wanted) & mask) | ((subject->flags & tail->flag_mask) ^ tail->flag_value);
 }
 
 /* Upper 64 - shift bits of a difference; 0 for shift 64. */
@@ -206,7 +229,7 @@ static RUDDER_INLINE __u32 rudder_extended_rank(const char *blob, __u32 blob_byt
 	differs |= rudder_outside_list((const struct rudder_list *)(blob + dst_at), subject->dst_port);
 	RUDDER_WITHIN_BLOB(set_at, sizeof(__u64));
 	differs |= ~(*(const __u64 *)(blob + set_at) >> (extension->hook_set & 63)) & 1;
-	differs |= ~(extension->dscp >> ((subject->protocol_dscp >> 8) & 63)) & 1;
+	differs |= ~(extension->dscp >> (subject->dscp & 63)) & 1;
 	return differs ? RUDDER_NO_RULE : extension->rank;
 }
 
@@ -214,7 +237,7 @@ static RUDDER_INLINE __u32 rudder_extended_rank(const char *blob, __u32 blob_byt
 static RUDDER_INLINE struct rudder_node rudder_find_leaf(const char *blob, __u32 blob_bytes, __u32 unit,
 							 const struct rudder_key *key)
 {
-	struct rudder_node node = { 0, 0, 0, 0 };
+	struct rudder_node node = { 0, 0 };
 
 	RUDDER_NO_UNROLL
 	for (__u32 depth = 0; depth <= RUDDER_MAX_DEPTH; depth++) {
@@ -223,16 +246,16 @@ static RUDDER_INLINE struct rudder_node rudder_find_leaf(const char *blob, __u32
 		RUDDER_OPAQUE(at);
 		if (at > blob_bytes - sizeof(struct rudder_node))
 			break;
-		node = *(const struct rudder_node *)(blob + at);
-		if (node.kind_word >> 4 == RUDDER_NODE_LEAF)
+		node.where = ((const struct rudder_node *)(blob + at))->where;
+		node.what = ((const struct rudder_node *)(blob + at))->what;
+		if (node.where & RUDDER_NODE_LEAF)
 			return node;
-		__u32 value = key->word[node.kind_word & 15] >> (node.shift & 31);
-		if (node.kind_word >> 4 == RUDDER_NODE_CUT)
-			unit = node.base + (value & node.operand);
-		else
-			unit = node.base + ((value & 0xffff) >= node.operand);
+		__u32 width = node.what >> 24;
+		__u32 value = key->word[(node.where >> 24) & 15] >> ((node.what >> 16) & 31);
+		value = (value & ((1u << (width & 31)) - 1)) + (node.what & 0xffff);
+		unit = (node.where & RUDDER_NODE_UNITS) + (value >> (width & RUDDER_THRESHOLD_WIDTH));
 	}
-	node.operand = 0;
+	node.what = 0;
 	return node;
 }
 
@@ -240,18 +263,6 @@ static RUDDER_INLINE void rudder_fill_key(const struct rudder_packet *packet, st
 {
 	key->word[RUDDER_KEY_PORTS] = (__u32)packet->src_port << 16 | packet->dst_port;
 	key->word[RUDDER_KEY_MISC] = (__u32)packet->protocol << 24 | (__u32)(packet->tos >> 2) << 16 | packet->hook_class;
-}
-
-static RUDDER_INLINE struct rudder_subject rudder_subject_of(const struct rudder_packet *packet)
-{
-	struct rudder_subject subject;
-
-	subject.src_port = packet->src_port;
-	subject.dst_port = packet->dst_port;
-	subject.hook_class = packet->hook_class;
-	subject.protocol_dscp = packet->protocol | (__u32)(packet->tos >> 2) << 8;
-	subject.flags = packet->flags;
-	return subject;
 }
 
 /* How the walk asks for the rank behind an extended entry. The BPF programs put a global function here, which the
@@ -265,20 +276,21 @@ static RUDDER_INLINE struct rudder_subject rudder_subject_of(const struct rudder
  * Ranks go through the key's memory: the verifier forgets where they came from, and its ways meet again. */
 #define RUDDER_WALK(TREES, ENTRY, DIFFERS)                                                                             \
 	volatile __u32 *best = &key->word[RUDDER_KEY_BEST];                                                            \
-	volatile __u32 *found = &key->word[RUDDER_KEY_FOUND];                                                          \
 	*best = RUDDER_NO_RULE;                                                                                        \
 	RUDDER_NO_UNROLL                                                                                               \
 	for (__u32 t = 0; t < RUDDER_MAX_TREES; t++) {                                                                 \
-		if (!header->TREES[t].root_offset || header->TREES[t].best_rank >= *best)                              \
+		__u32 limit = *best;                                                                                   \
+		if (!header->TREES[t].root_offset || header->TREES[t].best_rank >= limit)                              \
 			break;                                                                                         \
 		struct rudder_node leaf = rudder_find_leaf(blob, blob_bytes, header->TREES[t].root_offset >> 3, key);  \
-		__u64 at = (__u64)leaf.base * 8;                                                                       \
-		*found = RUDDER_NO_RULE;                                                                               \
+		if (leaf.what >> 8 >= limit)                                                                           \
+			continue;                                                                                      \
+		__u64 at = (__u64)(leaf.where & RUDDER_NODE_UNITS) * 8;                                                \
 		RUDDER_NO_UNROLL                                                                                       \
 		for (__u32 i = 0; i < RUDDER_MAX_LEAF; i++) {                                                          \
-			if (i >= leaf.operand)                                                                         \
+			if (i >= (leaf.what & 0xff))                                                                   \
 				break;                                                                                 \
-			RUDDER_OPAQUE(at);                                                                      \
+			RUDDER_OPAQUE(at);                                                                             \
 			if (at > blob_bytes - sizeof(struct ENTRY))                                                    \
 				break;                                                                                 \
 			const struct ENTRY *entry = (const struct ENTRY *)(blob + at);                                 \
@@ -291,11 +303,10 @@ static RUDDER_INLINE struct rudder_subject rudder_subject_of(const struct rudder
 				if (rank == RUDDER_NO_RULE)                                                            \
 					continue;                                                                      \
 			}                                                                                              \
-			*found = rank;                                                                                 \
+			if (rank < limit)                                                                              \
+				*best = rank;                                                                          \
 			break;                                                                                         \
 		}                                                                                                      \
-		if (*found < *best)                                                                                    \
-			*best = *found;                                                                                \
 	}                                                                                                              \
 	return *best
 
@@ -346,6 +357,8 @@ static RUDDER_INLINE __u32 rudder_classify_v6(const char *blob, __u32 blob_bytes
 static RUDDER_INLINE __u32 rudder_classify_packet(const void *blob, __u32 blob_bytes, const struct rudder_packet *packet,
 						  struct rudder_key *key)
 {
+	if (packet->flags & RUDDER_PKT_TAGGED)
+		return RUDDER_NO_RULE; /* no rule can ask for a tag yet */
 	if (packet->family == 4)
 		return rudder_classify_v4((const char *)blob, blob_bytes, packet, key);
 	return rudder_classify_v6((const char *)blob, blob_bytes, packet, key);

@@ -5,6 +5,7 @@
 #include "rudder_classifier.h"
 
 #include <algorithm>
+#include <bit>
 #include <unordered_map>
 
 namespace rudder {
@@ -83,15 +84,18 @@ private:
         return known->second;
     }
 
-    static rudder_node encode(const Tree& tree, const TreeNode& node, std::size_t start,
-                              const std::vector<std::uint32_t>& leaf_units) {
+    rudder_node encode(const Tree& tree, const TreeNode& node, std::size_t start,
+                       const std::vector<std::uint32_t>& leaf_units) const {
         if (node.kind == TreeNode::Kind::leaf) {
-            const auto entries = static_cast<std::uint16_t>(tree.leaves[node.first_child].boxes.size());
-            return {leaf_units[node.first_child], entries, 0, RUDDER_NODE_LEAF << 4};
+            const auto& boxes = tree.leaves[node.first_child].boxes;
+            const std::uint32_t best = boxes.empty() ? 0 : set_.boxes[boxes.front()].rank;
+            return {RUDDER_NODE_LEAF | leaf_units[node.first_child], best << 8 | static_cast<std::uint32_t>(boxes.size())};
         }
-        const unsigned kind = node.kind == TreeNode::Kind::cut ? RUDDER_NODE_CUT : RUDDER_NODE_THRESHOLD;
-        return {static_cast<std::uint32_t>(start / 8 + node.first_child), node.operand, node.shift,
-                static_cast<std::uint8_t>(kind << 4 | node.word)};
+        const bool is_cut = node.kind == TreeNode::Kind::cut;
+        const std::uint32_t width = is_cut ? static_cast<std::uint32_t>(std::bit_width(node.operand)) : RUDDER_THRESHOLD_WIDTH;
+        const std::uint32_t addend = is_cut ? 0u : 0x10000u - node.operand;
+        return {static_cast<std::uint32_t>(node.word) << 24 | static_cast<std::uint32_t>(start / 8 + node.first_child),
+                width << 24 | static_cast<std::uint32_t>(node.shift) << 16 | addend};
     }
 
     BlobWriter& blob_;

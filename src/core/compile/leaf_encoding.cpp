@@ -2,7 +2,7 @@
 #include "core/compile/leaf_encoding.hpp"
 
 #include <algorithm>
-#include <bit>
+#include <utility>
 
 namespace rudder {
 namespace {
@@ -29,40 +29,40 @@ Piece piece_of(const BoxSet& set, std::uint32_t box, std::size_t dimension, cons
     return piece;
 }
 
-std::uint16_t first_of(const Piece& piece) { return static_cast<std::uint16_t>(piece.range.first); }
-std::uint16_t span_of(const Piece& piece) { return static_cast<std::uint16_t>(piece.range.last - piece.range.first); }
+/// Puts a range into its lane of the entry.
+void set_lane(rudder_leaf_tail& tail, unsigned lane, ValueRange range) {
+    tail.first |= std::uint64_t{range.first} << lane;
+    tail.last |= std::uint64_t{range.last} << lane;
+}
 
-/// Value and mask of an aligned block of DSCP values; false if the range is none.
-bool set_dscp(const Piece& piece, rudder_leaf_tail& tail) {
-    const std::uint32_t count = piece.range.last - piece.range.first + 1;
-    if (!piece.is_exact || !std::has_single_bit(count) || piece.range.first % count != 0) {
-        return false;
-    }
-    tail.dscp = static_cast<std::uint8_t>(piece.range.first);
-    tail.dscp_mask = static_cast<std::uint8_t>(0x3fu & ~(count - 1));
-    return true;
+/// A flag that must be set, must be clear, or does not matter.
+void set_flag_lane(rudder_leaf_tail& tail, unsigned lane, const Box& box, std::uint8_t flag) {
+    const bool matters = (box.flag_mask & flag) != 0;
+    const bool is_set = (box.flag_value & flag) != 0;
+    set_lane(tail, lane, {matters && is_set ? 1u : 0u, matters && !is_set ? 0u : 1u});
 }
 
 rudder_leaf_tail tail_of(const BoxSet& set, std::uint32_t index, const Region& region, Extensions& extensions) {
     const KeyLayout& layout = set.layout();
     const Box& box = set.boxes[index];
-    const Piece src_port = piece_of(set, index, layout.src_port(), region);
-    const Piece dst_port = piece_of(set, index, layout.dst_port(), region);
-    const Piece hook = piece_of(set, index, layout.hook_class(), region);
     const ValueRange protocol = set.spans_of(index)[layout.protocol()];
     rudder_leaf_tail tail{};
-    tail.src_port_first = first_of(src_port);
-    tail.src_port_span = span_of(src_port);
-    tail.dst_port_first = first_of(dst_port);
-    tail.dst_port_span = span_of(dst_port);
-    tail.hook_first = first_of(hook);
-    tail.hook_span = span_of(hook);
+    tail.last = RUDDER_LANE_GUARDS;
+    bool is_complete = true;
+    const std::pair<unsigned, std::size_t> lanes[] = {{RUDDER_LANE_SRC_PORT, layout.src_port()},
+                                                      {RUDDER_LANE_DST_PORT, layout.dst_port()},
+                                                      {RUDDER_LANE_HOOK, layout.hook_class()},
+                                                      {RUDDER_LANE_DSCP, layout.dscp()}};
+    for (const auto& [lane, dimension] : lanes) {
+        const Piece piece = piece_of(set, index, dimension, region);
+        set_lane(tail, lane, piece.range);
+        is_complete = is_complete && piece.is_exact;
+    }
+    set_flag_lane(tail, RUDDER_LANE_HAS_PORTS, box, RUDDER_PKT_HAS_PORTS);
+    set_flag_lane(tail, RUDDER_LANE_SPECIAL, box, RUDDER_PKT_SPECIAL);
+    set_flag_lane(tail, RUDDER_LANE_GROUP, box, RUDDER_PKT_GROUP);
     tail.protocol_mask = protocol.first == protocol.last ? 0xff : 0;
     tail.protocol = static_cast<std::uint8_t>(protocol.first & tail.protocol_mask);
-    tail.flag_mask = box.flag_mask;
-    tail.flag_value = box.flag_value;
-    const bool has_dscp = set_dscp(piece_of(set, index, layout.dscp(), region), tail);
-    const bool is_complete = has_dscp && src_port.is_exact && dst_port.is_exact && hook.is_exact;
     tail.result = is_complete ? box.rank : RUDDER_LEAF_EXTENDED | extensions.unit_of(set.fields[box.fields]);
     return tail;
 }

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
 /*
- * What one classification costs: the walk of the product, a linear scan of the same leaf entries, and neither, each
- * over the same trace. A run takes the next header of the trace, so that no cache has the answer ready.
+ * What one classification costs: the walk of the product, a linear scan of plain rules, and neither, each over a
+ * trace. A run takes the next header of the trace, so that no cache has the answer ready.
  */
 #include <linux/bpf.h>
 #include <linux/types.h>
 
 #include <bpf/bpf_helpers.h>
 
+#include "classify_bench.h"
 #include "rudder_classifier.h"
-
-#define BENCH_LINEAR_RULES 64
 
 /* Set before loading. */
 const volatile __u32 blob_bytes = 65536;
@@ -34,17 +33,12 @@ struct {
 	});
 } active SEC(".maps");
 
-/* The rules of the linear scan: entries as the leaves have them, in order of rank, in one value. */
-union bench_linear {
-	struct rudder_leaf_v4 v4[BENCH_LINEAR_RULES];
-	struct rudder_leaf_v6 v6[BENCH_LINEAR_RULES];
-};
-
+/* All rules of the linear scan in one value, in order of rank. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, union bench_linear);
+	__type(value, struct bench_linear);
 } linear SEC(".maps");
 
 struct {
@@ -114,13 +108,13 @@ int bench_walk(struct __sk_buff *skb)
 }
 
 /* As one would write it by hand: field by field, away at the first difference. */
-static __always_inline int tail_matches(const struct rudder_packet *p, const struct rudder_leaf_tail *tail)
+static __always_inline int tail_matches(const struct rudder_packet *p, const struct bench_rule_tail *tail)
 {
 	if ((p->protocol ^ tail->protocol) & tail->protocol_mask)
 		return 0;
-	if ((__u16)(p->dst_port - tail->dst_port_first) > tail->dst_port_span)
+	if (p->dst_port < tail->dst_port_first || p->dst_port > tail->dst_port_last)
 		return 0;
-	return (__u16)(p->src_port - tail->src_port_first) <= tail->src_port_span;
+	return p->src_port >= tail->src_port_first && p->src_port <= tail->src_port_last;
 }
 
 SEC("tc")
@@ -128,7 +122,7 @@ int bench_linear_v4(struct __sk_buff *skb)
 {
 	struct bench_scratch *s = next_header();
 	__u32 src, dst, zero = 0;
-	union bench_linear *rules = bpf_map_lookup_elem(&linear, &zero);
+	struct bench_linear *rules = bpf_map_lookup_elem(&linear, &zero);
 
 	if (!s || !rules)
 		return 0;
@@ -136,45 +130,47 @@ int bench_linear_v4(struct __sk_buff *skb)
 	dst = RUDDER_HOST32(s->packet.dst_be[0]);
 	RUDDER_NO_UNROLL
 	for (__u32 i = 0; i < BENCH_LINEAR_RULES; i++) {
-		const struct rudder_leaf_v4 *entry = &rules->v4[i];
+		const struct bench_rule_v4 *rule = &rules->v4[i];
 
-		if ((__u64)(dst ^ entry->dst) >> (entry->tail.dst_shift & 63))
+		if ((dst ^ rule->dst) & rule->dst_mask)
 			continue;
-		if ((__u64)(src ^ entry->src) >> (entry->tail.src_shift & 63))
+		if ((src ^ rule->src) & rule->src_mask)
 			continue;
-		if (tail_matches(&s->packet, &entry->tail))
-			return done(s, entry->tail.result);
+		if (tail_matches(&s->packet, &rule->tail))
+			return done(s, rule->tail.rank);
 	}
 	return done(s, RUDDER_NO_RULE);
+}
+
+static __always_inline __u64 half(const __u32 *word_be)
+{
+	return (__u64)RUDDER_HOST32(word_be[0]) << 32 | RUDDER_HOST32(word_be[1]);
 }
 
 SEC("tc")
 int bench_linear_v6(struct __sk_buff *skb)
 {
 	struct bench_scratch *s = next_header();
-	__u64 half[4];
+	__u64 src_high, src_low, dst_high, dst_low;
 	__u32 zero = 0;
-	union bench_linear *rules = bpf_map_lookup_elem(&linear, &zero);
+	struct bench_linear *rules = bpf_map_lookup_elem(&linear, &zero);
 
 	if (!s || !rules)
 		return 0;
-	RUDDER_UNROLL
-	for (__u32 i = 0; i < 2; i++) {
-		half[i] = (__u64)RUDDER_HOST32(s->packet.src_be[2 * i]) << 32 | RUDDER_HOST32(s->packet.src_be[2 * i + 1]);
-		half[2 + i] = (__u64)RUDDER_HOST32(s->packet.dst_be[2 * i]) << 32 | RUDDER_HOST32(s->packet.dst_be[2 * i + 1]);
-	}
+	src_high = half(&s->packet.src_be[0]);
+	src_low = half(&s->packet.src_be[2]);
+	dst_high = half(&s->packet.dst_be[0]);
+	dst_low = half(&s->packet.dst_be[2]);
 	RUDDER_NO_UNROLL
 	for (__u32 i = 0; i < BENCH_LINEAR_RULES; i++) {
-		const struct rudder_leaf_v6 *entry = &rules->v6[i];
+		const struct bench_rule_v6 *rule = &rules->v6[i];
 
-		if (rudder_high_bits(half[2] ^ entry->dst_high, entry->dst_high_shift) |
-		    rudder_high_bits(half[3] ^ entry->dst_low, entry->dst_low_shift))
+		if ((dst_high ^ rule->dst[0]) & rule->dst_mask[0] || (dst_low ^ rule->dst[1]) & rule->dst_mask[1])
 			continue;
-		if (rudder_high_bits(half[0] ^ entry->src_high, entry->src_high_shift) |
-		    rudder_high_bits(half[1] ^ entry->src_low, entry->src_low_shift))
+		if ((src_high ^ rule->src[0]) & rule->src_mask[0] || (src_low ^ rule->src[1]) & rule->src_mask[1])
 			continue;
-		if (tail_matches(&s->packet, &entry->tail))
-			return done(s, entry->tail.result);
+		if (tail_matches(&s->packet, &rule->tail))
+			return done(s, rule->tail.rank);
 	}
 	return done(s, RUDDER_NO_RULE);
 }

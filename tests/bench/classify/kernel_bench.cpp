@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel_bench.hpp"
 
-#include "core/compile/boxes.hpp"
-#include "core/compile/extensions.hpp"
-#include "core/compile/leaf_encoding.hpp"
-
+#include "classify_bench.h"
 #include "classify_bench.skel.h"
 
 #include <bpf/bpf.h>
@@ -22,8 +19,6 @@
 namespace rudder::bench {
 namespace {
 
-constexpr std::size_t k_linear_rules = 64;
-
 int silent(libbpf_print_level, const char*, va_list) { return 0; }
 
 Error failure(const char* operation) {
@@ -31,22 +26,65 @@ Error failure(const char* operation) {
     return {std::string(operation) + ": " + std::strerror(code), code};
 }
 
-/// Bytes of the leaf entries of single rules: the region is everything, so nothing is clipped.
-std::vector<std::string> linear_entries(const Policy& policy, IpFamily family) {
-    BoxSet set;
-    set.family = family;
-    HookSets hook_sets;
-    Extensions extensions(hook_sets);
-    for (std::size_t rank = 0; rank < std::min(policy.rules.size(), k_linear_rules); ++rank) {
-        add_boxes(set, policy.rules[rank], static_cast<std::uint32_t>(rank), {{0, 0}});
+bench_rule_tail tail_of(const Match& match, std::uint32_t rank) {
+    bench_rule_tail tail{};
+    const PortRange src = match.src_ports.empty() ? PortRange{} : match.src_ports[0];
+    const PortRange dst = match.dst_ports.empty() ? PortRange{} : match.dst_ports[0];
+    tail.src_port_first = src.first;
+    tail.src_port_last = src.last;
+    tail.dst_port_first = dst.first;
+    tail.dst_port_last = dst.last;
+    tail.protocol = match.ip_proto.value_or(0);
+    tail.protocol_mask = match.ip_proto ? 0xff : 0;
+    tail.rank = rank;
+    return tail;
+}
+
+std::uint64_t big_endian(const std::uint8_t* bytes, unsigned count) {
+    std::uint64_t value = 0;
+    for (unsigned i = 0; i < count; ++i) {
+        value = value << 8 | bytes[i];
     }
-    Region everything{};
-    everything.fill({0, 0xffffffffu});
-    std::vector<std::string> entries;
-    for (std::uint32_t box = 0; box < set.boxes.size(); ++box) {
-        entries.push_back(encode_leaf(set, {{box}, everything}, extensions));
+    return value;
+}
+
+/// The upper `length` bits of a word of `bits` bits.
+std::uint64_t mask_of(int length, int bits) {
+    const int kept = std::clamp(length, 0, bits);
+    return kept == 0 ? 0 : ~std::uint64_t{0} >> (64 - bits) << (bits - kept);
+}
+
+void set_v4(const std::vector<IpPrefix>& prefixes, std::uint32_t& value, std::uint32_t& mask) {
+    if (!prefixes.empty()) {
+        value = static_cast<std::uint32_t>(big_endian(prefixes[0].address.bytes.data(), 4));
+        mask = static_cast<std::uint32_t>(mask_of(prefixes[0].length, 32));
     }
-    return entries;
+}
+
+void set_v6(const std::vector<IpPrefix>& prefixes, __u64* value, __u64* mask) {
+    for (int half = 0; half < 2 && !prefixes.empty(); ++half) {
+        value[half] = big_endian(prefixes[0].address.bytes.data() + 8 * half, 8);
+        mask[half] = mask_of(prefixes[0].length - 64 * half, 64);
+    }
+}
+
+/// The first rules of the policy, once more from the start if there are fewer than 64.
+bench_linear linear_rules(const Policy& policy, IpFamily family) {
+    bench_linear rules{};
+    for (std::uint32_t i = 0; i < BENCH_LINEAR_RULES; ++i) {
+        const auto rank = static_cast<std::uint32_t>(i % policy.rules.size());
+        const Match& match = policy.rules[rank].match;
+        if (family == IpFamily::v4) {
+            set_v4(match.src, rules.v4[i].src, rules.v4[i].src_mask);
+            set_v4(match.dst, rules.v4[i].dst, rules.v4[i].dst_mask);
+            rules.v4[i].tail = tail_of(match, rank);
+        } else {
+            set_v6(match.src, rules.v6[i].src, rules.v6[i].src_mask);
+            set_v6(match.dst, rules.v6[i].dst, rules.v6[i].dst_mask);
+            rules.v6[i].tail = tail_of(match, rank);
+        }
+    }
+    return rules;
 }
 
 }  // namespace
@@ -93,13 +131,8 @@ struct KernelBench::State {
                 return failure("fill the trace");
             }
         }
-        const auto entries = linear_entries(linear, family);
-        std::string value;
-        for (std::uint32_t i = 0; i < k_linear_rules; ++i) {
-            value += entries[i % entries.size()];
-        }
-        value.resize(k_linear_rules * sizeof(rudder_leaf_v6));
-        if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.linear), &zero, value.data(), 0) != 0) {
+        const bench_linear rules = linear_rules(linear, family);
+        if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.linear), &zero, &rules, 0) != 0) {
             return failure("fill the linear rules");
         }
         return {};
