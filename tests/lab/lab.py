@@ -286,7 +286,7 @@ class Daemon:
 
     def pid(self):
         """Of rudderd itself, also below a wrapper such as strace."""
-        if not self.wrapper:
+        if not self.wrapper or self.wrapper[0] == "setpriv":  # setpriv becomes the program
             return self.process.pid
         for child in pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
             return int(child)
