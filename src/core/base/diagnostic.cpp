@@ -8,6 +8,7 @@
 namespace rudder {
 
 void Diagnostics::add(Diagnostic diagnostic) {
+    if (diagnostic.severity == Severity::error) ++error_count_;
     all_.push_back(std::move(diagnostic));
 }
 
@@ -31,12 +32,11 @@ bool Diagnostics::has_errors() const {
 }
 
 std::size_t Diagnostics::error_count() const {
-    return all_.size() - warning_count();
+    return error_count_;
 }
 
 std::size_t Diagnostics::warning_count() const {
-    return static_cast<std::size_t>(std::count_if(
-        all_.begin(), all_.end(), [](const Diagnostic& finding) { return finding.severity == Severity::warning; }));
+    return all_.size() - error_count_;
 }
 
 }  // namespace rudder

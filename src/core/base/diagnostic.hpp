@@ -54,6 +54,7 @@ public:
 
 private:
     std::vector<Diagnostic> all_;
+    std::size_t error_count_ = 0;  ///< of `all_`: asked for after each rule
 };
 
 /// The bytes of the files of a set, by path, for showing source lines.

@@ -31,7 +31,8 @@ Location location(const Place& place) {
 
 class PolicyBuilder {
 public:
-    explicit PolicyBuilder(const Limits& limits) : limits_(limits) {}
+    explicit PolicyBuilder(const Limits& limits)
+        : limits_(limits), warnings_(result_.diagnostics, limits.warnings), scope_(limits) {}
 
     PolicyResult build(const std::vector<SourceFile>& files) {
         if (is_size_allowed(files)) {
@@ -40,6 +41,7 @@ public:
             read_rules();
             finish();
         }
+        warnings_.close();
         result_.diagnostics.sort();
         if (!result_.diagnostics.has_errors()) result_.policy.emplace(std::move(policy_));
         return std::move(result_);
@@ -67,15 +69,15 @@ private:
     void parse_files(const std::vector<SourceFile>& files) {
         files_.reserve(files.size());  // places point into it
         for (const SourceFile& file : files) {
-            if (is_full()) return sets_.mark_incomplete();
+            if (is_full()) return scope_.sets.mark_incomplete();
             files_.push_back(parse_syntax(file, limits_, result_.diagnostics));
-            if (!files_.back().is_complete) sets_.mark_incomplete();
+            if (!files_.back().is_complete) scope_.sets.mark_incomplete();
             check_root(files_.back());
         }
     }
 
     void check_root(const ConfigFile& file) {
-        const Reading reading{file.path, result_.diagnostics};
+        const Reading reading{file.path, result_.diagnostics, warnings_};
         for (const ConfigEntry& entry : file.root) {
             if (is_full()) return;
             const bool is_known = entry.key == "rule" || entry.key == "set";  // spares a copy for each of many chunks
@@ -87,7 +89,7 @@ private:
     template <class Use>
     void for_each_table(std::string_view key, Use use) {
         for (const ConfigFile& file : files_) {
-            const Reading reading{file.path, result_.diagnostics};
+            const Reading reading{file.path, result_.diagnostics, warnings_};
             for (const ConfigEntry& entry : file.root) {
                 if (entry.key != key) continue;
                 const auto* items = entry.value.as_list();
@@ -107,23 +109,21 @@ private:
     }
 
     void report_not_a_list(const Reading& reading, const ConfigEntry& entry) {
-        if (entry.key == "set") sets_.mark_incomplete();
+        if (entry.key == "set") scope_.sets.mark_incomplete();
         reading.error(code::not_a_list_of_tables, entry.key_span,
                       fmt::format("`{}` must be a list of tables", entry.key), fmt::format("write [[{}]]", entry.key));
     }
 
     void read_sets() {
-        for_each_table("set", [&](const Reading& reading, const ConfigValue& table) { sets_.read(reading, table); });
+        for_each_table("set",
+                       [&](const Reading& reading, const ConfigValue& table) { scope_.sets.read(reading, table); });
     }
 
     void read_rules() {
         for_each_table("rule", [&](const Reading& reading, const ConfigValue& table) {
             if (++rule_count_ > limits_.rules) return;
-            RuleReading read = read_rule(reading, limits_, table, sets_);
+            RuleReading read = read_rule(reading, scope_, table);
             check_unique(reading, read);
-            list_entries_ += read.rule.match.src.size() + read.rule.match.dst.size() +
-                             read.rule.match.src_ports.size() + read.rule.match.dst_ports.size();
-            if (list_entries_ > limits_.list_entries) return;  // memory stays bounded; the set is refused
             policy_.rules.push_back(std::move(read.rule));
         });
         const Location nowhere = files_.empty() ? Location{} : Location{files_.front().path, 0, 0, 1};
@@ -131,11 +131,11 @@ private:
             result_.diagnostics.error(
                 std::string(code::too_many_rules), nowhere,
                 fmt::format("the set has {} rules; at most {} are allowed", rule_count_, limits_.rules));
-        if (list_entries_ > limits_.list_entries)
-            result_.diagnostics.error(std::string(code::too_many_entries), nowhere,
-                                      fmt::format("the lists of all rules together have {} prefixes and port ranges, "
-                                                  "sets expanded; at most {} are allowed",
-                                                  list_entries_, limits_.list_entries));
+        if (scope_.entries.is_exceeded())
+            result_.diagnostics.error(
+                std::string(code::too_many_entries), nowhere,
+                fmt::format("the lists of all rules together have more than {} prefixes and port ranges, sets expanded",
+                            limits_.list_entries));
     }
 
     void check_unique(const Reading& reading, const RuleReading& read) {
@@ -161,26 +161,26 @@ private:
     void finish() {
         if (is_full()) {
             result_.diagnostics.error(std::string(code::too_many_findings), {files_.front().path, 0, 0, 1},
-                                      fmt::format("reading stopped after {} findings", limits_.diagnostics));
+                                      fmt::format("reading stopped after {} errors", limits_.errors));
             return;
         }
-        sets_.warn_unused(result_.diagnostics);
+        scope_.sets.warn_unused(warnings_);
         std::sort(policy_.rules.begin(), policy_.rules.end(),
                   [](const Rule& a, const Rule& b) { return a.priority < b.priority; });
-        if (!result_.diagnostics.has_errors()) warn_shadowed(policy_.rules, result_.diagnostics);
+        if (!result_.diagnostics.has_errors()) warn_shadowed(policy_.rules, warnings_);
     }
 
-    bool is_full() const { return result_.diagnostics.all().size() >= limits_.diagnostics; }
+    bool is_full() const { return result_.diagnostics.error_count() >= limits_.errors; }
 
     const Limits& limits_;
     PolicyResult result_;
+    Warnings warnings_;
+    RuleScope scope_;
     Policy policy_;
     std::vector<ConfigFile> files_;
-    NamedSets sets_;
     std::unordered_map<std::string, Place> names_;
     std::unordered_map<std::uint32_t, Place> priorities_;
     std::size_t rule_count_ = 0;
-    std::size_t list_entries_ = 0;
 };
 
 }  // namespace

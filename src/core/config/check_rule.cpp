@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -126,6 +128,23 @@ void warn_icmp(const Reading& reading, const RuleTables& tables, const Match& ma
                     fmt::format("did you mean `{}`?", is_v4 ? "icmp" : "icmp6"));
 }
 
+/// *Source*: the IPv6 extension headers of RFC 8200 that the packet parser skips. It also skips AH, but in IPv6 only.
+bool is_skipped_header(std::uint8_t protocol) {
+    constexpr std::uint8_t k_skipped[] = {0, 43, 44, 60};  // hop-by-hop, routing, fragment, destination options
+    return std::find(std::begin(k_skipped), std::end(k_skipped), protocol) != std::end(k_skipped);
+}
+
+void warn_extension_header(const Reading& reading, const RuleTables& tables, const Match& match) {
+    constexpr std::uint8_t k_ah = 51;
+    if (!match.ip_proto) return;
+    const bool is_ah_of_v6 = match.ip_proto == k_ah && !match.family_v4;
+    if (!is_ah_of_v6 && !is_skipped_header(*match.ip_proto)) return;
+    reading.warning(code::extension_header, find_entry(*tables.match, "ip_proto")->value.span,
+                    fmt::format("protocol {} is an extension header of IPv6; rules look at the protocol behind it",
+                                ip_protocol_to_string(*match.ip_proto)),
+                    "match the protocol behind it, such as \"tcp\", or leave `ip_proto` out");
+}
+
 bool is_rewriting(const Target& target) {
     const Rewrite& rewrite = target.rewrite;
     return rewrite.dst_ip || rewrite.src_ip || rewrite.dst_port || rewrite.src_port || rewrite.dscp;
@@ -167,6 +186,7 @@ void settle_families(const Reading& reading, const RuleTables& tables, Rule& rul
     keep_families(match.src, families);
     keep_families(match.dst, families);
     warn_icmp(reading, tables, match);
+    warn_extension_header(reading, tables, match);
 }
 
 void check_targets(const Reading& reading, const RuleTables& tables, const Rule& rule) {

@@ -11,7 +11,7 @@ constexpr CodeInfo k_codes[] = {
     {code::too_many_rules, "the set has too many rules"},
     {code::too_many_targets, "a replicate rule has too many targets"},
     {code::too_many_entries, "the lists of all rules together are too long"},
-    {code::too_many_findings, "reading stopped after too many findings"},
+    {code::too_many_findings, "reading stopped after too many errors"},
     {code::syntax, "the file is not valid TOML"},
     {code::defined_twice, "a key or table is defined twice"},
     {code::nul_byte, "the file holds a NUL byte"},
@@ -70,10 +70,12 @@ constexpr CodeInfo k_codes[] = {
     {code::unknown_set, "the set does not exist"},
     {code::wrong_set, "the set holds the other kind of entries"},
     {code::set_content, "a set has neither prefixes nor ports, or both"},
+    {code::more_warnings, "there are more warnings than are shown"},
     {code::unused_set, "no rule uses the set"},
     {code::shadowed_rule, "an earlier rule matches every packet of this one"},
     {code::wrong_icmp, "icmp is matched with IPv6, or icmp6 with IPv4"},
     {code::redundant_interface, "an interface is listed besides any"},
+    {code::extension_header, "the IP protocol is an IPv6 extension header, which rules look behind"},
 };
 
 }  // namespace

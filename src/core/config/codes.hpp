@@ -82,10 +82,12 @@ inline constexpr std::string_view duplicate_set = "E0601";
 inline constexpr std::string_view unknown_set = "E0602";
 inline constexpr std::string_view wrong_set = "E0603";
 inline constexpr std::string_view set_content = "E0604";
+inline constexpr std::string_view more_warnings = "W0001";
 inline constexpr std::string_view unused_set = "W0601";
 inline constexpr std::string_view shadowed_rule = "W0701";
 inline constexpr std::string_view wrong_icmp = "W0702";
 inline constexpr std::string_view redundant_interface = "W0703";
+inline constexpr std::string_view extension_header = "W0704";
 
 }  // namespace code
 }  // namespace rudder

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/base/topology.hpp"
 #include "core/config/codes.hpp"
 #include "core/config/normalise.hpp"
 #include "core/config/read_rule.hpp"
@@ -8,6 +9,8 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
+#include <unordered_set>
 
 namespace rudder {
 namespace {
@@ -15,7 +18,7 @@ namespace {
 struct MatchReader {
     const Reading& reading;
     const ConfigTable& table;
-    NamedSets& sets;
+    RuleScope& scope;
 
     /// Calls use(spec, value) for the scalar or list items of a key, if it is there; false if anything is wrong.
     template <class Use>
@@ -29,12 +32,16 @@ struct MatchReader {
     /// A list with a mistake stays empty: half of it would mislead the checks between fields.
     template <class List, class Read>
     void list(std::string_view key, List& entries, Read read) const {
+        std::unordered_set<std::string_view> sets;
         const bool is_ok = each(key, [&](const KeySpec& spec, const ConfigValue& value) {
             const std::string* text = value.as_string();
-            if (text != nullptr && text->starts_with('@')) return sets.append(reading, value.span, *text, entries);
+            if (text != nullptr && text->starts_with('@'))
+                return !sets.insert(*text).second ||
+                       scope.sets.append(reading, value.span, *text, scope.entries, entries);
             const auto entry = read(reading, spec, value);
-            if (entry) entries.push_back(*entry);
-            return entry.has_value();
+            if (!entry || !scope.entries.take(1)) return false;
+            entries.push_back(*entry);
+            return true;
         });
         if (!is_ok) entries.clear();
         normalise(entries);
@@ -50,6 +57,13 @@ void sort_unique(std::vector<std::string>& names) {
     names.erase(std::unique(names.begin(), names.end()), names.end());
 }
 
+/// "any" leaves loopback out, so that naming it as well has a meaning.
+bool may_select_loopback(const std::string& pattern) {
+    Link loopback;
+    loopback.name = "lo";
+    return selects({.any = false, .include = {pattern}, .exclude = {}}, loopback);
+}
+
 void MatchReader::interface(InterfaceSelector& selector) const {
     const bool is_ok = each("interface", [&](const KeySpec& spec, const ConfigValue& value) {
         return read_interface(reading, spec, value, selector);
@@ -61,11 +75,11 @@ void MatchReader::interface(InterfaceSelector& selector) const {
     if (!selector.any && selector.include.empty() && !selector.exclude.empty())
         reading.error(code::only_exclusions, entry->value.span, "`interface` excludes interfaces, but selects none",
                       "add \"any\" to the list");
-    if (selector.any && !selector.include.empty()) {
+    if (!selector.any) return;
+    const auto redundant = std::find_if_not(selector.include.begin(), selector.include.end(), may_select_loopback);
+    if (redundant != selector.include.end())
         reading.warning(code::redundant_interface, entry->value.span,
-                        fmt::format("\"any\" already selects `{}`", selector.include.front()));
-        selector.include.clear();
-    }
+                        fmt::format("\"any\" already selects `{}`", *redundant));
 }
 
 void MatchReader::dscp(std::uint64_t& mask) const {
@@ -105,9 +119,9 @@ void check_ports(const Reading& reading, const ConfigTable& table, const Match& 
 
 }  // namespace
 
-void read_match(const Reading& reading, const ConfigTable& table, const Span& header, NamedSets& sets, Match& match) {
+void read_match(const Reading& reading, RuleScope& scope, const ConfigTable& table, const Span& header, Match& match) {
     check_keys(reading, k_match, k_every_type, table, header);
-    const MatchReader reader{reading, table, sets};
+    const MatchReader reader{reading, table, scope};
     reader.interface(match.interface);
     reader.scalars(match);
     reader.list("src_ip", match.src, read_prefix);

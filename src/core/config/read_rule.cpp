@@ -73,7 +73,7 @@ void read_action_of(const Reading& reading, const Limits& limits, const ConfigTa
 
 }  // namespace
 
-RuleReading read_rule(const Reading& reading, const Limits& limits, const ConfigValue& value, NamedSets& sets) {
+RuleReading read_rule(const Reading& reading, RuleScope& scope, const ConfigValue& value) {
     RuleReading result;
     RuleTables tables;
     Rule& rule = result.rule;
@@ -82,10 +82,10 @@ RuleReading read_rule(const Reading& reading, const Limits& limits, const Config
     read_head(reading, table, result);
     if (const ConfigEntry* match = find_entry(table, "match")) {
         tables.match = read_table(reading, *match);
-        if (tables.match != nullptr) read_match(reading, *tables.match, match->value.span, sets, rule.match);
+        if (tables.match != nullptr) read_match(reading, scope, *tables.match, match->value.span, rule.match);
     }
     if (const TypeSpec* type = read_type(reading, table))
-        read_action_of(reading, limits, table, value.span, *type, rule, tables);
+        read_action_of(reading, scope.limits, table, value.span, *type, rule, tables);
     settle_families(reading, tables, rule);
     check_targets(reading, tables, rule);
     rule.where = reading.at(result.name_span);

@@ -27,11 +27,19 @@ struct RuleTables {
     std::vector<const ConfigTable*> ways_out;  ///< index = target
 };
 
-[[nodiscard]] RuleReading read_rule(const Reading& reading, const Limits& limits, const ConfigValue& value,
-                                    NamedSets& sets);
+/// What the rules of all files share while they are read. *Ownership*: borrows `limits`.
+struct RuleScope {
+    explicit RuleScope(const Limits& all_limits) : limits(all_limits), entries(all_limits.list_entries) {}
+
+    const Limits& limits;
+    NamedSets sets;
+    EntryBudget entries;
+};
+
+[[nodiscard]] RuleReading read_rule(const Reading& reading, RuleScope& scope, const ConfigValue& value);
 
 /// Fills `match` from `[rule.match]`; lists are normalised, families not settled yet.
-void read_match(const Reading& reading, const ConfigTable& table, const Span& header, NamedSets& sets, Match& match);
+void read_match(const Reading& reading, RuleScope& scope, const ConfigTable& table, const Span& header, Match& match);
 
 /// Fills targets and options from `[rule.action]`.
 void read_action(const Reading& reading, const Limits& limits, const ConfigTable& table, const Span& header, Rule& rule,

@@ -112,7 +112,7 @@ void Reading::error(std::string_view code, const Span& span, std::string text, s
 }
 
 void Reading::warning(std::string_view code, const Span& span, std::string text, std::string help) const {
-    diagnostics.warning(std::string(code), at(span), std::move(text), std::move(help));
+    warnings.add({Severity::warning, std::string(code), std::move(text), at(span), {}, std::move(help)});
 }
 
 void Reading::error_with_note(std::string_view code, const Span& span, std::string text, DiagnosticNote note,

@@ -4,6 +4,7 @@
 #include "core/base/diagnostic.hpp"
 #include "core/config/schema.hpp"
 #include "core/config/syntax.hpp"
+#include "core/config/warnings.hpp"
 
 #include <cstddef>
 #include <string>
@@ -15,10 +16,11 @@ namespace rudder {
 /// Reading one table or list stops after that many mistakes, so that junk of many megabytes stays cheap.
 inline constexpr std::size_t k_mistakes_per_table = 100;
 
-/// The file that is being read and where its findings go. *Ownership*: borrows both.
+/// The file that is being read and where its findings go. *Ownership*: borrows all.
 struct Reading {
     const std::string& path;
     Diagnostics& diagnostics;
+    Warnings& warnings;
 
     [[nodiscard]] Location at(const Span& span) const { return {path, span.line, span.column, span.length}; }
     void error(std::string_view code, const Span& span, std::string text, std::string help = {}) const;

@@ -86,12 +86,14 @@ NamedSet* NamedSets::find(const Reading& reading, const Span& span, std::string_
 }
 
 template <class List>
-bool NamedSets::append_list(const Reading& reading, const Span& span, std::string_view reference, List& list) {
+bool NamedSets::append_list(const Reading& reading, const Span& span, std::string_view reference, EntryBudget& budget,
+                            List& list) {
     NamedSet* set = find(reading, span, reference);
     if (set == nullptr) return false;
     set->is_used = true;
     if (std::holds_alternative<std::monostate>(set->content)) return false;
     if (const List* entries = std::get_if<List>(&set->content)) {
+        if (!budget.take(entries->size())) return false;
         list.insert(list.end(), entries->begin(), entries->end());
         return true;
     }
@@ -101,20 +103,26 @@ bool NamedSets::append_list(const Reading& reading, const Span& span, std::strin
     return false;
 }
 
-bool NamedSets::append(const Reading& reading, const Span& span, std::string_view reference, PrefixList& list) {
-    return append_list(reading, span, reference, list);
+bool NamedSets::append(const Reading& reading, const Span& span, std::string_view reference, EntryBudget& budget,
+                       PrefixList& list) {
+    return append_list(reading, span, reference, budget, list);
 }
 
-bool NamedSets::append(const Reading& reading, const Span& span, std::string_view reference, PortList& list) {
-    return append_list(reading, span, reference, list);
+bool NamedSets::append(const Reading& reading, const Span& span, std::string_view reference, EntryBudget& budget,
+                       PortList& list) {
+    return append_list(reading, span, reference, budget, list);
 }
 
-void NamedSets::warn_unused(Diagnostics& diagnostics) const {
+void NamedSets::warn_unused(Warnings& warnings) const {
     if (!is_complete_) return;
     for (const auto& [name, set] : sets_)
         if (!set.is_used)
-            diagnostics.warning(std::string(code::unused_set), set.where,
-                                fmt::format("no rule uses the set `{}`", name));
+            warnings.add({Severity::warning,
+                          std::string(code::unused_set),
+                          fmt::format("no rule uses the set `{}`", name),
+                          set.where,
+                          {},
+                          {}});
 }
 
 }  // namespace rudder

@@ -6,6 +6,7 @@
 #include "core/config/reading.hpp"
 #include "core/config/syntax.hpp"
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <string_view>
@@ -24,6 +25,24 @@ struct NamedSet {
     bool is_used = false;
 };
 
+/// How many entries the lists of all rules may have together.
+class EntryBudget {
+public:
+    explicit EntryBudget(std::size_t limit) : left_(limit) {}
+
+    /// False if that many are too many; then nothing is left for others either.
+    bool take(std::size_t count) {
+        if (count > left_) is_exceeded_ = true;
+        if (!is_exceeded_) left_ -= count;
+        return !is_exceeded_;
+    }
+    [[nodiscard]] bool is_exceeded() const { return is_exceeded_; }
+
+private:
+    std::size_t left_;
+    bool is_exceeded_ = false;
+};
+
 class NamedSets {
 public:
     /// Reads one `[[set]]` table.
@@ -33,16 +52,19 @@ public:
     void mark_incomplete() { is_complete_ = false; }
 
     /// Appends the entries of the set `reference` ("@name") to the list and marks it used. False if it is unknown or
-    /// holds the other kind of entries (reported), or had errors of its own.
-    bool append(const Reading& reading, const Span& span, std::string_view reference, PrefixList& list);
-    bool append(const Reading& reading, const Span& span, std::string_view reference, PortList& list);
+    /// holds the other kind of entries (reported), or had errors of its own, or exceeds the budget.
+    bool append(const Reading& reading, const Span& span, std::string_view reference, EntryBudget& budget,
+                PrefixList& list);
+    bool append(const Reading& reading, const Span& span, std::string_view reference, EntryBudget& budget,
+                PortList& list);
 
-    void warn_unused(Diagnostics& diagnostics) const;
+    void warn_unused(Warnings& warnings) const;
 
 private:
     NamedSet* find(const Reading& reading, const Span& span, std::string_view reference);
     template <class List>
-    bool append_list(const Reading& reading, const Span& span, std::string_view reference, List& list);
+    bool append_list(const Reading& reading, const Span& span, std::string_view reference, EntryBudget& budget,
+                     List& list);
 
     std::map<std::string, NamedSet, std::less<>> sets_;
     bool is_complete_ = true;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <initializer_list>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
@@ -20,11 +21,14 @@ namespace {
 constexpr std::size_t k_comparisons = 1'000'000;
 constexpr std::size_t k_keys_per_rule = 64;  // destinations under which one rule is filed
 
+// The lists are normalised: what comes last of all that does not sort behind an entry is the only one that can hold it.
+
 bool covers(const std::vector<IpPrefix>& outer, const std::vector<IpPrefix>& inner) {
     if (outer.empty()) return true;
     if (inner.empty()) return false;
     return std::all_of(inner.begin(), inner.end(), [&](const IpPrefix& prefix) {
-        return std::any_of(outer.begin(), outer.end(), [&](const IpPrefix& other) { return other.contains(prefix); });
+        const auto after = std::upper_bound(outer.begin(), outer.end(), prefix);
+        return after != outer.begin() && std::prev(after)->contains(prefix);
     });
 }
 
@@ -32,9 +36,8 @@ bool covers(const std::vector<PortRange>& outer, const std::vector<PortRange>& i
     if (outer.empty()) return true;
     if (inner.empty()) return false;
     return std::all_of(inner.begin(), inner.end(), [&](const PortRange& range) {
-        return std::any_of(outer.begin(), outer.end(), [&](const PortRange& other) {
-            return other.first <= range.first && other.last >= range.last;
-        });
+        const auto after = std::upper_bound(outer.begin(), outer.end(), PortRange{range.first, 65535});
+        return after != outer.begin() && std::prev(after)->last >= range.last;
     });
 }
 
@@ -146,13 +149,14 @@ private:
     }
 
     const Rule* search_key(std::size_t rank, const Key& key) {
+        const Match& match = rules_[rank].match;
         const auto found = filed_.find(key);
         if (found == filed_.end()) return nullptr;
         for (const std::uint32_t other : found->second) {
             if (is_tired()) return nullptr;
-            ++comparisons_;
+            comparisons_ += 1 + match.src.size() + match.dst.size();
             const Rule& earlier = rules_[other];
-            if (covers(earlier.match, rules_[rank].match) && !asks_more(earlier, rules_[rank])) return &earlier;
+            if (covers(earlier.match, match) && !asks_more(earlier, rules_[rank])) return &earlier;
         }
         return nullptr;
     }
@@ -164,20 +168,34 @@ private:
     std::size_t comparisons_ = 0;
 };
 
+bool is_always_installed(const Rule& rule) {
+    return rule.targets.empty();
+}
+
+Diagnostic warning(const Rule& rule, const Rule& earlier) {
+    Diagnostic found{
+        Severity::warning,
+        std::string(code::shadowed_rule),
+        fmt::format("`{}` never matches: `{}`, which comes earlier, takes all of its packets", rule.name, earlier.name),
+        rule.where,
+        {{"the earlier rule is here", earlier.where}},
+        "give it a lower priority number, or remove it"};
+    if (is_always_installed(earlier)) return found;
+    found.text = fmt::format(
+        "`{0}` matches only while `{1}` is not installed: `{1}` comes earlier and takes all of its "
+        "packets",
+        rule.name, earlier.name);
+    found.help = "a steer or replicate rule is not installed while no interface of its `via` exists";
+    return found;
+}
+
 }  // namespace
 
-void warn_shadowed(const std::vector<Rule>& rules, Diagnostics& diagnostics) {
+void warn_shadowed(const std::vector<Rule>& rules, Warnings& warnings) {
     ShadowSearch search(rules);
     for (std::size_t rank = 0; rank < rules.size() && !search.is_tired(); ++rank) {
         const Rule* earlier = search.visit(rank);
-        if (earlier == nullptr) continue;
-        diagnostics.add({Severity::warning,
-                         std::string(code::shadowed_rule),
-                         fmt::format("`{}` never matches: `{}`, which comes earlier, takes all of its packets",
-                                     rules[rank].name, earlier->name),
-                         rules[rank].where,
-                         {{"the earlier rule is here", earlier->where}},
-                         "give it a lower priority number, or remove it"});
+        if (earlier != nullptr) warnings.add(warning(rules[rank], *earlier));
     }
 }
 

@@ -226,7 +226,7 @@ ConfigFile parse_syntax(const SourceFile& file, const Limits& limits, Diagnostic
     const std::vector<Chunk> chunks = prescan(file, limits, diagnostics);
     result.is_complete = !chunks.empty();
     for (const Chunk& chunk : chunks) {
-        if (diagnostics.all().size() >= limits.diagnostics) return result;
+        if (diagnostics.error_count() >= limits.errors) return result;
         if (!parse_chunk(file, chunk, result.root, diagnostics)) result.is_complete = false;
     }
     if (result.is_complete && is_small(file, chunks, limits) && !are_chunks_independent(result.root)) {

@@ -3,6 +3,7 @@
 
 #include "core/base/escape.hpp"
 
+#include <algorithm>
 #include <cstddef>
 
 namespace rudder {
@@ -10,6 +11,10 @@ namespace {
 
 constexpr std::size_t k_message_bytes = 300;
 constexpr std::size_t k_word_bytes = 64;
+
+char to_lower(char byte) {
+    return byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte - 'A' + 'a') : byte;
+}
 
 std::string cut(std::string_view text, std::size_t limit) {
     if (text.size() <= limit) return escape_control(text);
@@ -25,6 +30,11 @@ std::string printable(std::string_view text) {
 
 std::string quoted(std::string_view text) {
     return "`" + cut(text, k_word_bytes) + "`";
+}
+
+bool is_same_word(std::string_view text, std::string_view word) {
+    return std::equal(text.begin(), text.end(), word.begin(), word.end(),
+                      [](char a, char b) { return to_lower(a) == to_lower(b); });
 }
 
 }  // namespace rudder

@@ -13,4 +13,7 @@ namespace rudder {
 /// The same in backquotes, cut after some words: for keys and values.
 [[nodiscard]] std::string quoted(std::string_view text);
 
+/// True if the texts differ at most in the case of ASCII letters: the words of the language may be written either way.
+[[nodiscard]] bool is_same_word(std::string_view text, std::string_view word);
+
 }  // namespace rudder

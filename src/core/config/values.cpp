@@ -142,7 +142,7 @@ std::optional<std::uint8_t> read_dscp(const Reading& reading, const KeySpec& spe
 std::optional<TtlAction> read_ttl(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
     if (const std::int64_t* number = value.as_integer())
         return TtlAction{TtlAction::Mode::set, static_cast<std::uint8_t>(*number)};
-    if (*value.as_string() == "keep") return TtlAction{TtlAction::Mode::keep, 0};
+    if (is_same_word(*value.as_string(), spec.words.front())) return TtlAction{TtlAction::Mode::keep, 0};
     report_word(reading, spec, value);
     return std::nullopt;
 }
@@ -151,7 +151,8 @@ std::optional<std::string> read_device(const Reading& reading, const KeySpec& sp
     const std::string& text = *value.as_string();
     std::string_view flaw = device_name_flaw(text);
     if (flaw.empty() && has_any_of(text, "*?")) flaw = "is a pattern";
-    if (flaw.empty() && (text.starts_with('!') || text == "any")) flaw = "selects interfaces instead of naming one";
+    if (flaw.empty() && (text.starts_with('!') || is_same_word(text, "any")))
+        flaw = "selects interfaces instead of naming one";
     if (flaw.empty()) return text;
     reading.error(spec.code, value.span,
                   fmt::format("`{}` names exactly one interface; {} {}", spec.key, quoted(text), flaw));
@@ -164,14 +165,16 @@ bool read_protocol(const Reading& reading, const KeySpec& spec, const ConfigValu
         protocol = static_cast<std::uint8_t>(*number);
         return true;
     }
-    if (*value.as_string() == "any") return true;
+    if (is_same_word(*value.as_string(), "any")) return true;
     protocol = parse_ip_protocol_name(*value.as_string());
     if (!protocol) report_word(reading, spec, value);
     return protocol.has_value();
 }
 
 std::optional<std::size_t> read_word(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
-    const auto found = std::find(spec.words.begin(), spec.words.end(), *value.as_string());
+    const std::string& text = *value.as_string();
+    const auto found = std::find_if(spec.words.begin(), spec.words.end(),
+                                    [&](std::string_view word) { return is_same_word(text, word); });
     if (found != spec.words.end()) return static_cast<std::size_t>(found - spec.words.begin());
     report_word(reading, spec, value);
     return std::nullopt;
@@ -182,14 +185,15 @@ bool read_interface(const Reading& reading, const KeySpec& spec, const ConfigVal
     const std::string& text = *value.as_string();
     const bool is_exclusion = text.starts_with('!');
     const std::string name = is_exclusion ? text.substr(1) : text;
-    if (name == "any" && !is_exclusion) {
+    const bool is_any = is_same_word(name, "any");
+    if (is_any && !is_exclusion) {
         selector.any = true;
         return true;
     }
     std::string_view flaw = device_name_flaw(name);
     if (flaw.empty() && has_any_of(name, "[]")) flaw = "holds a character class, which patterns here do not have";
     if (flaw.empty() && has_any_of(name, ",")) flaw = "holds a comma; write several names as a list";
-    if (flaw.empty() && (name.starts_with('!') || name == "any")) flaw = "excludes everything";
+    if (flaw.empty() && (name.starts_with('!') || is_any)) flaw = "excludes everything";
     if (flaw.empty()) {
         (is_exclusion ? selector.exclude : selector.include).push_back(name);
         return true;

@@ -37,6 +37,31 @@ TEST_CASE("interfaces are names, globs and exclusions, sorted and without repeti
     CHECK(selector("\"an-altname-that-is-longer-than-fifteen-bytes\"").include.size() == 1);
 }
 
+TEST_CASE("loopback stays selected when it is named beside any") {
+    const auto result = [](const std::string& list) {
+        return build_policy(
+            {{"t", "[[rule]]\nname = \"r\"\npriority = 1\ntype = \"pass\"\nmatch.interface = " + list}});
+    };
+    const PolicyResult named = result("[\"any\", \"lo\", \"l?\"]");
+    REQUIRE(named.policy.has_value());
+    CHECK(named.policy->rules.at(0).match.interface == InterfaceSelector{true, {"l?", "lo"}, {}});
+    CHECK(named.diagnostics.all().empty());
+    const PolicyResult redundant = result("[\"any\", \"eth0\"]");
+    CHECK(redundant.policy->rules.at(0).match.interface == InterfaceSelector{true, {"eth0"}, {}});
+    CHECK(redundant.diagnostics.warning_count() == 1);
+}
+
+TEST_CASE("words may be written in any case, names may not") {
+    CHECK_FALSE(match_of("ip_proto = \"ANY\"").ip_proto.has_value());
+    CHECK(match_of("ip_proto = \"TCP\"").ip_proto == 6);
+    CHECK(match_of("direction = \"Egress\"").direction == Direction::egress);
+    CHECK(match_of("dscp = \"EF\"").dscp == std::uint64_t{1} << 46);
+    const std::string rule = "[[rule]]\nname = \"r\"\npriority = 1\ntype = \"Pass\"\nmatch.interface = ";
+    CHECK(policy_of(rule + "\"Any\"").rules.at(0).match.interface.any);
+    CHECK(policy_of(rule + "\"ETH0\"").rules.at(0).match.interface.include == std::vector<std::string>{"ETH0"});
+    CHECK(target_of("via = \"e\"\nttl = \"KEEP\"").rewrite.ttl.mode == TtlAction::Mode::keep);
+}
+
 TEST_CASE("directions are read by name") {
     CHECK(match_of("direction = \"egress\"").direction == Direction::egress);
     CHECK(match_of("direction = \"ingress\"").direction == Direction::ingress);
@@ -96,4 +121,16 @@ TEST_CASE("named sets stand for their entries, alone or in a list, in every file
     CHECK(match.src == std::vector{prefix("10.0.0.0/8")});
     CHECK(match.dst == std::vector{prefix("10.0.0.0/8"), prefix("192.0.2.0/24")});
     CHECK(match.dst_ports == std::vector<PortRange>{{80, 80}, {443, 443}});
+}
+
+TEST_CASE("a set that is named again in one list is not expanded again") {
+    Limits limits;
+    limits.list_entries = 4;
+    const std::string sets =
+        "[[set]]\nname = \"nets\"\nprefixes = [\"10.1.0.0/16\", \"10.3.0.0/16\"]\n"
+        "[[set]]\nname = \"web\"\nports = [80, 443]\n";
+    const std::string rule = match_rule("src_ip = [\"@nets\", \"@nets\", \"@nets\"]\ndst_port = [\"@web\", \"@web\"]");
+    const PolicyResult result = build_policy({{"t", sets + rule}}, limits);
+    REQUIRE(result.policy.has_value());
+    CHECK(result.policy->rules.at(0).match.src.size() == 2);
 }
