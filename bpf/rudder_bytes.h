@@ -44,6 +44,15 @@ static __always_inline __u32 rudder_load32_be(const void *at)
 #endif
 }
 
+static __always_inline void rudder_store32_be(void *at, __u32 value_be)
+{
+#ifdef __bpf__
+	*(__u32 *)at = value_be;
+#else
+	__builtin_memcpy(at, &value_be, sizeof(value_be));
+#endif
+}
+
 static __always_inline __u16 rudder_load16(const void *at)
 {
 	return RUDDER_SWAP16(rudder_load16_be(at));

@@ -42,6 +42,15 @@ struct {
 	__type(value, __u32);
 } programs SEC(".maps");
 
+/* Stage -> program that rudder_classify goes on to. Each tier has its own, filled by rudderd after loading; an empty
+ * slot only costs speed. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} stages SEC(".maps");
+
 /* Next-hop slot -> where it leads. Written by rudderd while packets read it. */
 #define RUDDER_NEXT_HOP_SLOTS 65536
 struct {
@@ -78,6 +87,14 @@ struct {
 	__type(value, __u64);
 } failures SEC(".maps");
 
+/* What rudder_forward has to do: the rest of it is scratch->macs. */
+struct rudder_forward {
+	__u32 ifindex;
+	__u32 ttl;         /* new TTL or hop limit */
+	__u32 rule_slot;   /* counters */
+	__u32 target_slot;
+};
+
 /* One packet's working memory. A nested run (an egress hook inside a clone redirect) reads is_cloning and
  * leaves the rest alone. */
 struct rudder_scratch {
@@ -87,6 +104,7 @@ struct rudder_scratch {
 	struct rudder_original original;
 	struct rudder_target target;     /* the one being served: global functions cannot be given the blob */
 	struct rudder_rewritten rewritten;
+	struct rudder_forward forward;
 	__u32 macs[3];                   /* new destination and source MAC */
 	__u32 reserved;
 	__u32 frame_bytes;               /* skb->len at the hook */

@@ -7,10 +7,8 @@
 
 #include "rudder_count.h"
 #include "rudder_store.h"
+#include "rudder_verdict.h"
 #include "rudder_way.h"
-
-#define RUDDER_NEXT (-1) /* TC_ACT_UNSPEC and TCX_NEXT: not ours */
-#define RUDDER_DROP 2    /* TC_ACT_SHOT and TCX_DROP */
 
 static __always_inline int rudder_store_packet(struct __sk_buff *skb, struct rudder_scratch *s, int with_ethernet)
 {

@@ -12,6 +12,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "rudder_abi.h"
+#include "rudder_forward.h"
 #include "rudder_match.h"
 #include "rudder_send.h"
 
@@ -125,6 +126,20 @@ static __always_inline int rudder_act_replicate(struct __sk_buff *skb, const cha
 	return rudder_restore(skb) == RUDDER_REASON_NONE ? RUDDER_NEXT : RUDDER_DROP;
 }
 
+/* Takes the short way if the packet can; returns if it cannot. */
+static __always_inline void rudder_try_forward(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s,
+					       const struct rudder_rule *rule)
+{
+	const struct rudder_blob_header *header = (const struct rudder_blob_header *)blob;
+	__u64 at = header->target_offset + (__u64)rule->first_target * sizeof(struct rudder_target);
+
+	RUDDER_OPAQUE(at);
+	if (at > blob_bytes - sizeof(struct rudder_target))
+		return;
+	if (rudder_prepare_forward(skb, s, rule, (const struct rudder_target *)(blob + at)))
+		bpf_tail_call(skb, &stages, RUDDER_STAGE_FORWARD);
+}
+
 static __always_inline int rudder_act(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s, __u32 rank)
 {
 	const struct rudder_blob_header *header = (const struct rudder_blob_header *)blob;
@@ -138,6 +153,8 @@ static __always_inline int rudder_act(struct __sk_buff *skb, const char *blob, s
 		return RUDDER_NEXT;
 	}
 	rule = (const struct rudder_rule *)(blob + at);
+	if (rule->action == RUDDER_ACTION_STEER)
+		rudder_try_forward(skb, blob, s, rule);
 	reason = rudder_save_headers(skb, s);
 	if (reason != RUDDER_REASON_NONE) {
 		rudder_count_failure(rule->counter_slot, reason);
@@ -220,6 +237,14 @@ int rudder_classify(struct __sk_buff *skb)
 			break;
 	}
 	return rank == RUDDER_NO_RULE ? RUDDER_NEXT : rudder_act(skb, blob, s, rank);
+}
+
+SEC("tc")
+int rudder_forward(struct __sk_buff *skb)
+{
+	struct rudder_scratch *s = rudder_get_scratch();
+
+	return s ? rudder_forward_packet(skb, s) : RUDDER_NEXT;
 }
 
 /* The kernel must read "GPL" here to lend GPL-only helpers; the file's own terms are in its first line. */

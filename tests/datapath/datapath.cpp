@@ -84,6 +84,8 @@ std::unique_ptr<Datapath> Datapath::load(std::string& why) {
     const std::uint32_t key = 0;
     const int program = bpf_program__fd(bpf->progs.rudder_classify);
     bpf_map_update_elem(bpf_map__fd(bpf->maps.programs), &key, &program, BPF_ANY);
+    const int forward = bpf_program__fd(bpf->progs.rudder_forward);
+    bpf_map_update_elem(bpf_map__fd(bpf->maps.stages), &key, &forward, BPF_ANY);
     return std::unique_ptr<Datapath>(new Datapath(bpf));
 }
 

@@ -34,10 +34,11 @@ struct BpfObject::Skeleton {
 
 namespace {
 
-/// Maps of which each tier has its own: the slot and counters, sized for it, and the constants it was loaded with.
+/// Maps of which each tier has its own: the slot and counters, sized for it, its programs and the constants it was
+/// loaded with.
 bool is_own_map_of_tier(const bpf_map* map) {
     const std::string_view name = bpf_map__name(map);
-    return bpf_map__is_internal(map) || name == "active" || name == "counters";
+    return bpf_map__is_internal(map) || name == "active" || name == "counters" || name == "stages";
 }
 
 Error load_error(const LibbpfCapture& log, const std::string& operation, int code) {
@@ -84,6 +85,15 @@ Status BpfObject::load(const LibbpfCapture& log) {
     return {};
 }
 
+Status BpfObject::fill_stages() {
+    const std::uint32_t forward = 0;  // RUDDER_STAGE_FORWARD
+    const int program = bpf_program__fd(skeleton_->bpf->progs.rudder_forward);
+    if (bpf_map_update_elem(map_fd("stages"), &forward, &program, BPF_ANY) != 0) {
+        return errno_error("fill the stages", errno);
+    }
+    return {};
+}
+
 Result<BpfObject> BpfObject::load_hooks(const LibbpfSink& sink) {
     const LibbpfCapture log(sink);
     Result<BpfObject> opened = open(log);
@@ -92,6 +102,7 @@ Result<BpfObject> BpfObject::load_hooks(const LibbpfSink& sink) {
     }
     rudder_tc_bpf& bpf = *opened->skeleton_->bpf;
     bpf_program__set_autoload(bpf.progs.rudder_classify, false);
+    bpf_program__set_autoload(bpf.progs.rudder_forward, false);
     bpf_map* map = nullptr;
     bpf_object__for_each_map(map, opened->object()) {
         if (is_own_map_of_tier(map) && !bpf_map__is_internal(map)) {
@@ -150,6 +161,9 @@ Result<BpfObject> BpfObject::load_tier(const Tier& tier, const BpfObject& hooks,
     }
     if (status) {
         status = opened->find_program("rudder_classify", opened->classify_);
+    }
+    if (status) {
+        status = opened->fill_stages();
     }
     if (!status) {
         return status.error().within(operation);

@@ -45,6 +45,7 @@ private:
     [[nodiscard]] bpf_object* object() const;
     Status load(const LibbpfCapture& log);
     Status share_maps(const BpfObject& hooks);
+    Status fill_stages();
     Status find_program(const char* name, HookProgram& program) const;
 
     std::unique_ptr<Skeleton> skeleton_;
