@@ -88,21 +88,22 @@ private:
     /// Calls use(reading, table) for each `[[key]]` of all files.
     template <class Use>
     void for_each_table(std::string_view key, Use use) {
-        for (const ConfigFile& file : files_) {
+        for (ConfigFile& file : files_) {
             const Reading reading{file.path, result_.diagnostics, warnings_};
-            for (const ConfigEntry& entry : file.root) {
+            for (ConfigEntry& entry : file.root) {
                 if (entry.key != key) continue;
-                const auto* items = entry.value.as_list();
+                auto* items = std::get_if<std::vector<ConfigValue>>(&entry.value.data);
                 if (items == nullptr) {
                     report_not_a_list(reading, entry);
                     continue;
                 }
-                for (const ConfigValue& item : *items) {
+                for (ConfigValue& item : *items) {
                     if (is_full()) return;
                     if (item.as_table() != nullptr)
                         use(reading, item);
                     else
                         report_not_a_list(reading, entry);
+                    item.data = {};  // its memory serves the rules to come
                 }
             }
         }
@@ -120,6 +121,11 @@ private:
     }
 
     void read_rules() {
+        std::size_t entries = 0;
+        for (const ConfigFile& file : files_) entries += file.root.size();
+        policy_.rules.reserve(entries);
+        names_.reserve(entries);
+        priorities_.reserve(entries);
         for_each_table("rule", [&](const Reading& reading, const ConfigValue& table) {
             if (++rule_count_ > limits_.rules) return;
             RuleReading read = read_rule(reading, scope_, table);
@@ -165,9 +171,21 @@ private:
             return;
         }
         scope_.sets.warn_unused(warnings_);
-        std::sort(policy_.rules.begin(), policy_.rules.end(),
-                  [](const Rule& a, const Rule& b) { return a.priority < b.priority; });
+        sort_rules();
         if (!result_.diagnostics.has_errors()) warn_shadowed(policy_.rules, warnings_);
+    }
+
+    /// Rules are large: each moves once.
+    void sort_rules() {
+        std::vector<std::pair<std::uint32_t, std::size_t>> order;
+        order.reserve(policy_.rules.size());
+        for (const Rule& rule : policy_.rules) order.emplace_back(rule.priority, order.size());
+        if (std::is_sorted(order.begin(), order.end())) return;
+        std::sort(order.begin(), order.end());
+        std::vector<Rule> sorted;
+        sorted.reserve(order.size());
+        for (const auto& [priority, index] : order) sorted.push_back(std::move(policy_.rules[index]));
+        policy_.rules = std::move(sorted);
     }
 
     bool is_full() const { return result_.diagnostics.error_count() >= limits_.errors; }

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +18,18 @@ namespace {
 constexpr std::size_t k_word_bytes = 100;
 
 constexpr std::string_view k_utf8_mark = "\xef\xbb\xbf";
+
+bool is_printable_ascii(char byte) {
+    return byte >= 0x20 && byte < 0x7f;
+}
+
+/// True for the bytes that end a key, number or the like.
+constexpr auto k_is_separator = [] {
+    std::array<bool, 256> table{};
+    for (const char separator : std::string_view(" \t\r\n#\"'[]{}=,"))
+        table[static_cast<unsigned char>(separator)] = true;
+    return table;
+}();
 
 bool is_utf16(std::string_view bytes) {
     return bytes.starts_with("\xff\xfe") || bytes.starts_with("\xfe\xff");
@@ -34,15 +47,18 @@ public:
                                "convert it, for example with iconv -f UTF-16 -t UTF-8");
             return false;
         }
-        while (pos_ < bytes_.size())
-            if (!step()) return false;
+        while (pos_ < bytes_.size()) {
+            if (is_printable_ascii(bytes_[pos_]))
+                ++pos_;
+            else if (!step())
+                return false;
+        }
         return is_line_short();
     }
 
 private:
     bool step() {
         const auto byte = static_cast<unsigned char>(bytes_[pos_]);
-        if (byte >= 0x20 && byte < 0x7f) return advance(1);
         if (byte == '\n') return is_line_short() && next_line();
         if (byte == '\t') return advance(1);
         if (byte == '\r' && pos_ + 1 < bytes_.size() && bytes_[pos_ + 1] == '\n') return advance(1);
@@ -125,8 +141,7 @@ public:
 private:
     bool step() {
         const char byte = bytes_[pos_];
-        const bool is_word_byte = std::string_view(" \t\r\n#\"'[]{}=,").find(byte) == std::string_view::npos;
-        if (is_word_byte) return step_word(byte);
+        if (!k_is_separator[static_cast<unsigned char>(byte)]) return step_word(byte);
         word_bytes_ = 0;
         switch (byte) {
             case '\n':

@@ -83,7 +83,7 @@ bool covers(const Match& outer, const Match& inner) {
 /// another's are compared.
 class ShadowSearch {
 public:
-    explicit ShadowSearch(const std::vector<Rule>& rules) : rules_(rules) {}
+    explicit ShadowSearch(const std::vector<Rule>& rules) : rules_(rules) { filed_.reserve(rules.size()); }
 
     /// The earlier rule that takes all packets of rules[rank], if one is found. Files the rule for the later ones.
     const Rule* visit(std::size_t rank) {
