@@ -90,7 +90,7 @@ static inline __u32 rudder_hook_hash(__u32 ifindex, __u32 direction)
 	return ((ifindex * 2u + direction) * 0x9e3779b1u) >> 8;
 }
 
-#define RUDDER_MAX_TREES 4u
+#define RUDDER_MAX_TREES 6u
 
 /* One root of the classifier forest of one address family; see rudder_classifier.h. */
 struct rudder_tree {
@@ -231,10 +231,10 @@ RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, src_port) == 32, "rudde
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, hook_class) == 48, "rudder_packet.hook_class");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_hook) == 16, "rudder_hook");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_tree) == 8, "rudder_tree");
-RUDDER_STATIC_ASSERT(sizeof(struct rudder_blob_header) == 128, "rudder_blob_header");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_blob_header) == 160, "rudder_blob_header");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, hook_offset) == 24, "rudder_blob_header.hook_offset");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v4) == 64, "rudder_blob_header.tree_v4");
-RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v6) == 96, "rudder_blob_header.tree_v6");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v6) == 112, "rudder_blob_header.tree_v6");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_rule) == 16, "rudder_rule");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_target) == 64, "rudder_target");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, dst_be) == 16, "rudder_target.dst_be");

@@ -14,41 +14,82 @@ namespace {
 /// Prefixes longer than this are "long". *Units*: bits.
 constexpr unsigned k_long_v4 = 8;
 constexpr unsigned k_long_v6 = 16;
+/// Ranges of ports shorter than this are "narrow".
+constexpr std::uint32_t k_narrow_ports = 1024;
+/// Up to so many boxes memory is spent for speed.
+constexpr std::size_t k_generous_boxes = 32768;
+
 /// Attempts from fast and small to patient: the later ones are for boxes that overlap in many ways.
 struct Attempt {
     std::size_t leaf_boxes;
     double copy_price;
     std::size_t entries_per_box;
     std::size_t spare_entries;
+    std::size_t work_per_box;
+    std::size_t spare_work;
 };
-constexpr std::array<Attempt, 5> k_attempts = {{
-    {8, 3.0, 3, 1u << 12},
-    {12, 2.0, 6, 1u << 14},
-    {16, 1.0, 8, 1u << 16},
-    {24, 0.7, 16, 1u << 18},
-    {RUDDER_MAX_LEAF, 0.5, 32, 1u << 20},
+constexpr Attempt k_generous = {6, 1.0, 3, 1u << 12, 40, 1u << 15};
+constexpr Attempt k_sparing = {8, 4.0, 3, 1u << 12, 40, 1u << 15};
+constexpr std::array<Attempt, 4> k_patient = {{
+    {12, 2.0, 6, 1u << 14, 200, 1u << 20},
+    {16, 1.0, 8, 1u << 16, 400, 1u << 22},
+    {24, 0.7, 16, 1u << 18, 1000, 1u << 24},
+    {RUDDER_MAX_LEAF, 0.5, 32, 1u << 20, 4000, 1u << 26},
 }};
 
-std::vector<std::vector<std::uint32_t>> partition(const BoxSet& set) {
+using BoxList = std::vector<std::uint32_t>;
+
+/// By long or short source and destination prefix.
+std::vector<BoxList> partition(const BoxSet& set) {
     const unsigned limit = set.family == IpFamily::v4 ? k_long_v4 : k_long_v6;
-    std::vector<std::vector<std::uint32_t>> parts(RUDDER_MAX_TREES);
+    std::vector<BoxList> parts(4);
     for (std::uint32_t i = 0; i < set.boxes.size(); ++i) {
         const Box& box = set.boxes[i];
         parts[(box.src.length > limit ? 2u : 0u) + (box.dst.length > limit ? 1u : 0u)].push_back(i);
     }
-    std::erase_if(parts, [](const auto& part) { return part.empty(); });
+    std::erase_if(parts, [](const BoxList& part) { return part.empty(); });
     return parts;
 }
 
-std::optional<Tree> build_within_budget(const BoxSet& set, const std::vector<std::uint32_t>& boxes) {
-    for (const Attempt& attempt : k_attempts) {
-        const TreeLimits limits{attempt.leaf_boxes, boxes.size() * attempt.entries_per_box + attempt.spare_entries,
-                                attempt.copy_price};
-        if (auto tree = build_tree(set, boxes, limits)) {
-            return tree;
+std::optional<Tree> try_tree(const BoxSet& set, const BoxList& boxes, const Attempt& attempt) {
+    const std::size_t count = boxes.size();
+    return build_tree(set, boxes, {attempt.leaf_boxes, count * attempt.entries_per_box + attempt.spare_entries,
+                                   count * attempt.work_per_box + attempt.spare_work, attempt.copy_price});
+}
+
+/// Divides boxes that are narrow in one kind of port from those that are not: the two cross in too many places.
+std::optional<std::pair<BoxList, BoxList>> divide(const BoxSet& set, const BoxList& boxes) {
+    for (const std::size_t dimension : {set.layout().src_port(), set.layout().dst_port()}) {
+        std::pair<BoxList, BoxList> halves;
+        for (const std::uint32_t box : boxes) {
+            const ValueRange range = set.spans_of(box)[dimension];
+            (range.last - range.first < k_narrow_ports ? halves.first : halves.second).push_back(box);
+        }
+        if (!halves.first.empty() && !halves.second.empty()) {
+            return halves;
         }
     }
     return std::nullopt;
+}
+
+/// Adds the trees for one part, `spare` more than one if that helps. False: impossible.
+bool add_trees(const BoxSet& set, const BoxList& boxes, std::size_t& spare, std::vector<Tree>& forest) {
+    if (auto tree = try_tree(set, boxes, set.boxes.size() <= k_generous_boxes ? k_generous : k_sparing)) {
+        forest.push_back(std::move(*tree));
+        return true;
+    }
+    const auto halves = spare > 0 ? divide(set, boxes) : std::nullopt;
+    if (halves) {
+        --spare;
+        return add_trees(set, halves->first, spare, forest) && add_trees(set, halves->second, spare, forest);
+    }
+    for (const Attempt& attempt : k_patient) {
+        if (auto tree = try_tree(set, boxes, attempt)) {
+            forest.push_back(std::move(*tree));
+            return true;
+        }
+    }
+    return false;
 }
 
 /// Nodes with offsets into the blob in place of indices.
@@ -108,13 +149,13 @@ private:
 
 Result<std::vector<Tree>> build_forest(const BoxSet& set) {
     std::vector<Tree> forest;
-    for (const auto& part : partition(set)) {
-        auto tree = build_within_budget(set, part);
-        if (!tree) {
+    const auto parts = partition(set);
+    std::size_t spare = RUDDER_MAX_TREES - parts.size();
+    for (const BoxList& part : parts) {
+        if (!add_trees(set, part, spare, forest)) {
             return Error{"the rules overlap in too many ways to be compiled into bounded memory: make port ranges and "
                          "prefixes of overlapping rules equal or disjoint"};
         }
-        forest.push_back(std::move(*tree));
     }
     std::sort(forest.begin(), forest.end(), [](const Tree& a, const Tree& b) { return a.best_rank < b.best_rank; });
     return forest;

@@ -9,7 +9,7 @@
 namespace rudder {
 namespace {
 
-constexpr unsigned k_max_cut_bits = 8;
+constexpr unsigned k_max_cut_bits = 12;
 constexpr std::size_t k_bins = 1u << k_max_cut_bits;
 /// Price of one step down the tree in halvings of the boxes left.
 constexpr double k_step_price = 0.3;

@@ -43,6 +43,8 @@ private:
         if (has_failed_) {
             return;
         }
+        work_ += boxes.size();
+        has_failed_ = work_ > limits_.max_work;
         drop_dominated(set_, region, boxes);
         if (boxes.size() <= limits_.leaf_boxes) {
             make_leaf(index, std::move(boxes), region);
@@ -51,7 +53,8 @@ private:
         const NodeView node(set_, boxes, region);
         const Split split = choose_split(node, copy_price(depth));
         const bool is_useless = split.child_count() < 2;
-        if (is_useless || depth >= RUDDER_MAX_DEPTH || (split.score < 0 && boxes.size() <= limits_.leaf_boxes * 2)) {
+        const std::size_t tolerable = std::min<std::size_t>(limits_.leaf_boxes * 2, RUDDER_MAX_LEAF);
+        if (is_useless || depth >= RUDDER_MAX_DEPTH || (split.score < 0 && boxes.size() <= tolerable)) {
             make_leaf(index, std::move(boxes), region);
             return;
         }
@@ -141,6 +144,7 @@ private:
     const BoxSet& set_;
     const TreeLimits& limits_;
     Tree tree_;
+    std::size_t work_ = 0;
     bool has_failed_ = false;
 };
 

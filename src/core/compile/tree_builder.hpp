@@ -42,6 +42,7 @@ struct Tree {
 struct TreeLimits {
     std::size_t leaf_boxes = 8;      ///< a node with no more becomes a leaf
     std::size_t max_entries = 0;     ///< give up beyond
+    std::size_t max_work = 0;        ///< likewise; boxes looked at, summed over nodes
     double copy_price = 3.0;         ///< see choose_split; at the root, less below
 };
 
