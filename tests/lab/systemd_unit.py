@@ -15,7 +15,7 @@ import lab
 from lab import BUILD, Failure, Namespace, Skip, expect, expect_equal, existing, until
 from traffic import UdpReceiver, send_udp
 
-PACKAGES = "systemd,systemd-sysv,dbus,iproute2,procps,libbpf1,libnl-3-200,libnl-route-3-200,libfmt9,libsmartcols1"
+PACKAGES = "systemd,systemd-sysv,dbus,iproute2,procps,libbpf1,libnl-3-200,libnl-route-3-200,libfmt9,libsmartcols1,libnettle8"
 ROOT_VARIABLE = "RUDDER_SYSTEMD_ROOT"
 
 GOOD = """[[rule]]
@@ -153,12 +153,12 @@ def starts(machine):
     machine.systemctl("reload", "rudderd")
 
 
-def runs_as_user_rudder_with_two_capabilities(machine):
+def runs_as_user_rudder_with_three_capabilities(machine):
     pid = machine.show("rudderd", "MainPID")
     status = dict(line.split(":\t", 1) for line in machine.do("cat", f"/proc/{pid}/status").stdout.splitlines() if ":\t" in line)
     user = machine.do("id", "-u", "rudder").stdout.strip()
     expect_equal(status["Uid"].split()[0], user, "user of rudderd")
-    wanted = f"{1 << 12 | 1 << 39:016x}"  # CAP_NET_ADMIN, CAP_BPF
+    wanted = f"{1 << 12 | 1 << 38 | 1 << 39:016x}"  # CAP_NET_ADMIN, CAP_PERFMON, CAP_BPF
     expect_equal({status[name].strip() for name in ("CapEff", "CapPrm", "CapBnd")}, {wanted}, "capabilities")
     expect_equal((status["NoNewPrivs"].strip(), status["Seccomp"].strip()), ("1", "2"), "NoNewPrivs, Seccomp")
 
@@ -268,7 +268,7 @@ def main():
         machine = Machine(root)
         machine.wait_booted()
         network = Network(machine)
-        for step in (starts, runs_as_user_rudder_with_two_capabilities, reload_answers_for_good_and_bad_sets, the_journal_holds_the_fields,
+        for step in (starts, runs_as_user_rudder_with_three_capabilities, reload_answers_for_good_and_bad_sets, the_journal_holds_the_fields,
                      anybody_may_read_the_status, inotify_works_in_the_sandbox, a_killed_daemon_comes_back, a_hanging_daemon_is_replaced,
                      stop_leaves_nothing, an_invalid_set_at_start_fails_without_a_restart_loop):
             arguments = (machine, network) if step.__code__.co_argcount == 2 else (machine,)

@@ -158,15 +158,15 @@ def rudderd_executes_nothing_and_runs_as_one_process():
     expect_equal((len(tasks), children), (1, ""), "threads and child processes")
 
 
-def two_capabilities_suffice():
+def three_capabilities_suffice():
     lab = Crossroads()
     at_b = UdpReceiver(lab.b, 5000)
-    daemon = Daemon(lab.router, {"10.toml": RULES}, wrapper=["setpriv", "--bounding-set=-all,+bpf,+net_admin", "--inh-caps=-all"])
+    daemon = Daemon(lab.router, {"10.toml": RULES}, wrapper=["setpriv", "--bounding-set=-all,+bpf,+net_admin,+perfmon", "--inh-caps=-all"])
     _steers(lab, at_b)
     daemon.set({"10.toml": RULES + FIRST})
     _steers(lab, at_b)
     status = open(f"/proc/{daemon.process.pid}/status", encoding="ascii").read()
-    expect(f"CapEff:\t{1 << 12 | 1 << 39:016x}" in status, f"other capabilities:\n{status}")
+    expect(f"CapEff:\t{1 << 12 | 1 << 38 | 1 << 39:016x}" in status, f"other capabilities:\n{status}")
 
 
 def the_log_holds_one_entry_a_rule_and_a_summary_a_generation():
@@ -189,5 +189,5 @@ main(__doc__,
      a_second_daemon_is_refused_and_does_no_harm,
      counters_survive_a_reload_and_follow_the_rules_name,
      rudderd_executes_nothing_and_runs_as_one_process,
-     two_capabilities_suffice,
+     three_capabilities_suffice,
      the_log_holds_one_entry_a_rule_and_a_summary_a_generation)
