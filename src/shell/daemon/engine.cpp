@@ -6,10 +6,24 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace rudder {
+namespace {
+
+void append(std::vector<Error>& errors, std::vector<Error> more) {
+    errors.insert(errors.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+}  // namespace
 
 Engine::Outcome Engine::run(Policy policy) {
+    const bool is_running = applied_.generation != 0 && policy.sha256 == policy_.sha256;
+    if (is_running) {
+        pending_.reset();
+        return reconcile();
+    }
     pending_ = std::move(policy);
     Outcome outcome = reconcile();
     if (outcome.is_rejected) pending_.reset();
@@ -17,27 +31,36 @@ Engine::Outcome Engine::run(Policy policy) {
 }
 
 Engine::Outcome Engine::reconcile() {
+    std::vector<Error> warnings = refresh_next_hops(kernel_, applied_, next_hop_entries(applied_.image.slots, network_.topology()));
+    Outcome outcome = reconcile_policies();
+    append(outcome.warnings, std::move(warnings));
+    return outcome;
+}
+
+Engine::Outcome Engine::reconcile_policies() {
     if (!pending_) return apply_policy(policy_);
     Outcome outcome = apply_policy(*pending_);
     if (outcome.status) {
-        policy_ = std::move(*pending_);
+        outcome.replaced = std::exchange(policy_, std::move(*pending_));
         pending_.reset();
     } else if (applied_.generation != 0) {
         // The running policy still has to follow the network.
         Outcome running = apply_policy(policy_);
         outcome.has_published = running.has_published;
         outcome.warnings = std::move(running.warnings);
+        if (!running.status) outcome.warnings.push_back(running.status.error().within("the running policy"));
     }
     return outcome;
 }
 
-Engine::Outcome Engine::apply_policy(const Policy& policy) {
-    Outcome outcome;
-    const auto fail = [&](const Error& error) {
-        outcome.status = error;
-        return outcome;
-    };
-    // The running policy's questions stay until the new one runs.
+bool Engine::is_up_to_date(const Policy& policy) const {
+    const bool is_compiled = &policy == &policy_ && compiled_links_ && *compiled_links_ == network_.topology().links;
+    // A hook to put back or to detach, or a next hop to clear, takes a plan.
+    return is_compiled && applied_.hooks == applied_.image.hooks && applied_.next_hops.size() == applied_.image.slots.next_hops.size();
+}
+
+/// The running policy's questions stay until the new one runs.
+void Engine::watch_next_hops(const Policy& policy, Outcome& outcome) {
     std::vector<NextHopQuery> queries = next_hop_queries(policy, network_.topology());
     if (&policy != &policy_) {
         const std::vector<NextHopQuery> running = next_hop_queries(policy_, network_.topology());
@@ -46,39 +69,43 @@ Engine::Outcome Engine::apply_policy(const Policy& policy) {
     std::sort(queries.begin(), queries.end());
     queries.erase(std::unique(queries.begin(), queries.end()), queries.end());
     // Next hops without an answer are skipped by the datapath until there is one.
-    if (Status status = network_.watch(queries); !status) outcome.warnings.push_back(status.error().within("watch next hops"));
+    const Status status = network_.watch(queries);
+    is_watching_ = status && &policy == &policy_;
+    if (!status) outcome.warnings.push_back(status.error().within("watch next hops"));
+}
 
+Engine::Outcome Engine::apply_policy(const Policy& policy) {
+    Outcome outcome;
+    const bool is_current = is_up_to_date(policy);
+    if (!is_current || !is_watching_) watch_next_hops(policy, outcome);
+    if (is_current) {
+        append(outcome.warnings, refresh_next_hops(kernel_, applied_, next_hop_entries(applied_.image.slots, network_.topology())));
+        append(outcome.warnings, finish_leftovers(kernel_, applied_));
+        return outcome;
+    }
     Result<Image> image = compile(policy, network_.topology(), applied_.image.slots);
     if (!image) {
         outcome.is_rejected = true;
-        return fail(image.error());
+        outcome.status = image.error();
+        return outcome;
     }
     const auto next_hops = next_hop_entries(image->slots, network_.topology());
     Plan plan = make_plan(applied_, *image, next_hops);
-    if (plan.is_empty()) return outcome;
+    if (!plan.publishes && policy.sha256 != policy_.sha256) {
+        plan.publishes = true;
+        plan.generation = applied_.generation + 1;
+    }
+    // Also an empty plan: it finishes what is left over and takes over why rules wait.
     const std::uint64_t before = applied_.generation;
     ApplyOutcome applied = apply(kernel_, applied_, std::move(plan), std::move(image).value(), next_hops);
     outcome.status = std::move(applied.status);
-    outcome.warnings.insert(outcome.warnings.end(), applied.warnings.begin(), applied.warnings.end());
+    append(outcome.warnings, std::move(applied.warnings));
     outcome.has_published = applied_.generation != before;
+    if (outcome.status) compiled_links_ = network_.topology().links;
     return outcome;
 }
 
-Result<std::vector<HookSpec>> Engine::forget_lost_hooks() {
-    const Result<std::vector<HookStatus>> present = kernel_.list_hooks();
-    if (!present) return present.error();
-    std::vector<HookSpec> lost;
-    for (const HookSpec& hook : applied_.hooks) {
-        const bool is_attached = std::any_of(present->begin(), present->end(), [&](const HookStatus& status) { return status.hook == hook && status.is_attached; });
-        if (!is_attached) lost.push_back(hook);
-    }
-    for (const HookSpec& hook : lost) {
-        // Drops the port's own record of it; there is nothing left in the kernel.
-        if (Status status = kernel_.detach(hook); !status) return status.error().within("forget a lost hook");
-        std::erase(applied_.hooks, hook);
-    }
-    return lost;
-}
+Result<std::vector<HookSpec>> Engine::forget_lost_hooks() { return rudder::forget_lost_hooks(kernel_, applied_); }
 
 Status Engine::verify() const {
     const Result<std::uint64_t> active = kernel_.active_generation();

@@ -7,6 +7,7 @@
 #include "core/compile/plan.hpp"
 #include "shell/kernel/kernel_port.hpp"
 
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -22,26 +23,29 @@ public:
 };
 
 /// Brings the kernel to what the policy and the network demand, and knows what it runs.
-/// Keeps: `policy()` is the policy of the running generation; a policy that is valid but could not be applied is
-/// pending and tried first by every reconcile until it is applied or replaced.
+/// Keeps:
+/// - `policy()` is the policy of the running generation; a policy that is valid but could not be applied is
+///   pending and tried first by every reconcile until it is applied or replaced;
+/// - a generation number belongs to one policy: another sha256 is another generation, even if the image is the same;
+/// - next-hop entries of the running generation follow the network, whatever becomes of a plan.
 class Engine {
 public:
     struct Outcome {
-        Status status;                ///< not ok: what ran before runs on
-        bool is_rejected = false;     ///< the policy itself cannot be compiled (a limit); it is not kept as pending
+        Status status;                    ///< not ok: what ran before runs on
+        bool is_rejected = false;         ///< the policy itself cannot be compiled (a limit); it is not kept as pending
         bool has_published = false;
-        std::vector<Error> warnings;  ///< after the commit point; to be tried again
+        std::optional<Policy> replaced;   ///< the policy that ran before, when another took its place
+        std::vector<Error> warnings;      ///< after the commit point, or left over; to be tried again
     };
 
     Engine(KernelPort& kernel, TopologySource& network) : kernel_(kernel), network_(network) {}
 
-    /// Makes `policy` the wanted one and reconciles.
+    /// Makes `policy` the wanted one and reconciles. The sha256 of the running policy again changes nothing.
     Outcome run(Policy policy);
-    /// Compiles the wanted policy against the present topology and applies the difference. Idempotent.
+    /// Compiles the wanted policy against the present topology, if either is new, and applies the difference. Idempotent.
     Outcome reconcile();
 
-    /// Forgets hooks that the kernel no longer runs (removed by somebody, or the device was replaced), so that the
-    /// next reconcile attaches them again. Returns those.
+    /// See rudder::forget_lost_hooks; the next reconcile attaches them again.
     Result<std::vector<HookSpec>> forget_lost_hooks();
     /// The kernel runs the generation of our record.
     Status verify() const;
@@ -53,13 +57,18 @@ public:
     [[nodiscard]] bool has_pending() const { return pending_.has_value(); }
 
 private:
+    Outcome reconcile_policies();
     Outcome apply_policy(const Policy& policy);
+    void watch_next_hops(const Policy& policy, Outcome& outcome);
+    [[nodiscard]] bool is_up_to_date(const Policy& policy) const;
 
     KernelPort& kernel_;
     TopologySource& network_;
     Applied applied_;
     Policy policy_;
     std::optional<Policy> pending_;
+    std::optional<std::map<std::uint32_t, Link>> compiled_links_;  ///< what the running image was compiled for
+    bool is_watching_ = false;                                     ///< exactly the questions of the running policy
 };
 
 }  // namespace rudder

@@ -66,7 +66,6 @@ ReloadVerdict PolicyKeeper::reject(const PolicyLoad& load, const ReloadRequest& 
 }
 
 ReloadVerdict PolicyKeeper::accept(PolicyLoad load, const ReloadRequest& request) {
-    const Policy before = engine_.policy();
     const Engine::Outcome outcome = engine_.run(std::move(*load.policy));
     if (outcome.is_rejected) {
         load.policy.reset();
@@ -90,21 +89,22 @@ ReloadVerdict PolicyKeeper::accept(PolicyLoad load, const ReloadRequest& request
         verdict.summary = fmt::format("configuration is valid but could not be applied: {}; generation {} stays active", failure_, verdict.generation);
         return verdict;
     }
-    const bool is_changed = outcome.has_published || before.sha256 != engine_.policy().sha256;
-    if (is_changed) log_published(logger_, before, engine_.policy(), verdict.generation);
+    log_generation(outcome);
     verdict.summary = fmt::format("configuration accepted: {} rules, generation {}{}", engine_.policy().rules.size(), verdict.generation,
                                   outcome.has_published ? "" : " (unchanged)");
     return verdict;
 }
 
 void PolicyKeeper::reconcile() {
-    const bool had_pending = engine_.has_pending();
-    const Policy before = had_pending ? engine_.policy() : Policy{};
     const Engine::Outcome outcome = engine_.reconcile();
     note_outcome(outcome);
+    log_generation(outcome);
+}
+
+void PolicyKeeper::log_generation(const Engine::Outcome& outcome) {
     const std::uint64_t generation = engine_.applied().generation;
-    if (had_pending && outcome.status) {
-        log_published(logger_, before, engine_.policy(), generation);
+    if (outcome.replaced) {
+        log_published(logger_, *outcome.replaced, engine_.policy(), generation);
     } else if (outcome.has_published) {
         logger_.log({Priority::info, event::k_published,
                      fmt::format("generation {} is active: the network changed, {} hooks", generation, engine_.applied().hooks.size()),
@@ -138,12 +138,20 @@ void PolicyKeeper::note_outcome(const Engine::Outcome& outcome) {
                      {{"REASON", failure}, {"GENERATION", generation}}});
     }
     failure_ = failure;
-    for (const Error& warning : outcome.warnings) {
-        logger_.log({Priority::warning, event::k_apply_warning, "applied, but: " + warning.message,
-                     {{"REASON", warning.message}, {"GENERATION", generation}}});
-    }
+    note_warnings(outcome.warnings);
     needs_retry_ = !outcome.status || !outcome.warnings.empty();
     if (outcome.has_published) record_.published_unix_us = unix_us();
+}
+
+void PolicyKeeper::note_warnings(const std::vector<Error>& warnings) {
+    std::set<std::string> present;
+    for (const Error& warning : warnings) {
+        const bool is_new = present.insert(warning.message).second && !warnings_.contains(warning.message);
+        if (!is_new) continue;
+        logger_.log({Priority::warning, event::k_apply_warning, "to be tried again: " + warning.message,
+                     {{"REASON", warning.message}, {"GENERATION", std::to_string(engine_.applied().generation)}}});
+    }
+    warnings_ = std::move(present);
 }
 
 std::string PolicyKeeper::state() const { return record_.last_accepted && failure_.empty() ? "running" : "degraded"; }

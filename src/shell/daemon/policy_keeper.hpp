@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,8 @@ private:
     ReloadVerdict reject(const PolicyLoad& load, const ReloadRequest& request);
     ReloadVerdict accept(PolicyLoad load, const ReloadRequest& request);
     void note_outcome(const Engine::Outcome& outcome);
+    void note_warnings(const std::vector<Error>& warnings);
+    void log_generation(const Engine::Outcome& outcome);
 
     ConfigSetOptions set_;
     bool allow_empty_;
@@ -56,6 +59,7 @@ private:
     LoadRecord record_;
     std::string reported_rejection_;  ///< the findings last logged, so that a rescan does not repeat them
     std::string failure_;             ///< why the wanted policy is not applied; empty if it is
+    std::set<std::string> warnings_;  ///< of the last attempt, so that a retry does not repeat them
     bool needs_retry_ = false;
 };
 

@@ -2,6 +2,7 @@
 #include "shell/kernel/apply.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 #include <variant>
@@ -27,8 +28,10 @@ public:
 
     Status prepare(const Plan& plan, const Image& image) {
         // Normally there is none; after a failed free its packets may still read slots that are now given away again.
-        if (Status status = kernel_.free_previous(); !status) {
-            return status.error().within("the generation before the running one is still there");
+        if (plan.publishes || !plan.new_next_hops.empty()) {
+            if (Status status = kernel_.free_previous(); !status) {
+                return status.error().within("the generation before the running one is still there");
+            }
         }
         for (const auto& write : plan.new_next_hops) {
             if (Status status = kernel_.write_next_hop(write.first, write.second); !status) {
@@ -193,6 +196,34 @@ ApplyOutcome apply(KernelPort& kernel, Applied& applied, Plan plan, Image image,
     return outcome;
 }
 
+std::vector<Error> refresh_next_hops(KernelPort& kernel, Applied& applied,
+                                     const std::map<std::uint32_t, NextHopEntry>& entries) {
+    std::vector<Error> failures;
+    for (const auto& [slot, entry] : entries) {
+        const auto present = applied.next_hops.find(slot);
+        if (present != applied.next_hops.end() && present->second == entry) {
+            continue;
+        }
+        if (Status status = kernel.write_next_hop(slot, entry); !status) {
+            failures.push_back(status.error());
+        } else {
+            applied.next_hops[slot] = entry;
+        }
+    }
+    return failures;
+}
+
+std::vector<Error> finish_leftovers(KernelPort& kernel, Applied& applied) {
+    std::vector<Error> failures;
+    if (Status freed = kernel.free_previous(); !freed) {
+        failures.push_back(freed.error());
+        return failures;
+    }
+    Slots& slots = applied.image.slots;
+    release_counters(kernel, slots, slots.uncleared_counters, true, failures);
+    return failures;
+}
+
 Result<std::vector<HookSpec>> forget_lost_hooks(KernelPort& kernel, Applied& applied) {
     const Result<std::vector<HookStatus>> listed = kernel.list_hooks();
     if (!listed) {
@@ -205,13 +236,14 @@ Result<std::vector<HookSpec>> forget_lost_hooks(KernelPort& kernel, Applied& app
         }
     }
     std::vector<HookSpec> lost;
-    std::erase_if(applied.hooks, [&](const HookSpec& hook) {
-        const bool is_lost = !alive.contains(hook);
-        if (is_lost) {
-            lost.push_back(hook);
+    std::copy_if(applied.hooks.begin(), applied.hooks.end(), std::back_inserter(lost),
+                 [&](const HookSpec& hook) { return !alive.contains(hook); });
+    for (const HookSpec& hook : lost) {
+        if (Status status = kernel.detach(hook); !status) {
+            return status.error().within("forget a lost hook");
         }
-        return is_lost;
-    });
+        std::erase(applied.hooks, hook);
+    }
     return lost;
 }
 

@@ -22,8 +22,19 @@ struct ApplyOutcome {
 ApplyOutcome apply(KernelPort& kernel, Applied& applied, Plan plan, Image image,
                    const std::map<std::uint32_t, NextHopEntry>& next_hops);
 
-/// Takes hooks that the kernel no longer lists (the device was deleted, perhaps made again with the same index; somebody
-/// removed our filter) off the record, so that the next plan attaches them again. Returns them.
+/// Writes what differs from `entries`, the wanted content of slots of the running generation. Outside of any plan, so
+/// that a plan that fails does not keep packets from following their neighbours. Returns the failures; what failed is
+/// written by the next call.
+[[nodiscard]] std::vector<Error> refresh_next_hops(KernelPort& kernel, Applied& applied,
+                                                   const std::map<std::uint32_t, NextHopEntry>& entries);
+
+/// Frees and zeroes what an earlier apply had to leave over. Returns what still is left. Costs nothing when there is
+/// nothing to do.
+[[nodiscard]] std::vector<Error> finish_leftovers(KernelPort& kernel, Applied& applied);
+
+/// Takes hooks that the kernel no longer lists (the device was deleted, perhaps made again with the same index, or moved
+/// to another namespace; somebody removed our filter) off our record and the port's, so that the next plan attaches them
+/// again. A tcx link that went to another namespace with its device ends by that. Returns those hooks.
 /// To be called before make_plan whenever links have changed, and from time to time. *Errors*: the kernel cannot be asked.
 Result<std::vector<HookSpec>> forget_lost_hooks(KernelPort& kernel, Applied& applied);
 

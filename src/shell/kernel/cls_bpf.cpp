@@ -109,7 +109,11 @@ int add_filter(const HookSpec& hook, const ClsBpfPlace& place, const HookProgram
 Status ClsBpfDriver::attach(const HookSpec& hook, const HookProgram& program) {
     const std::string operation = "cls_bpf at " + hook_text(hook);
     if (const auto known = program_ids_.find(hook); known != program_ids_.end()) {
-        if (status_of(hook, known->second).is_attached) {
+        const Result<HookStatus> present = status_of(hook, known->second);
+        if (!present) {
+            return present.error().within(operation);
+        }
+        if (present->is_attached) {
             return {};
         }
         program_ids_.erase(known);  // the device or its clsact was deleted and made again
@@ -142,12 +146,13 @@ Status ClsBpfDriver::detach(const HookSpec& hook) {
     return {};
 }
 
-HookStatus ClsBpfDriver::status_of(const HookSpec& hook, std::uint32_t program_id) const {
+Result<HookStatus> ClsBpfDriver::status_of(const HookSpec& hook, std::uint32_t program_id) const {
     HookStatus status{hook, "cls_bpf", 0, false, {}};
     const Result<std::optional<TcFilter>> present = filter_at(hook, place_);
     if (!present) {
-        status.detail = present.error().message;
-    } else if (!present->has_value()) {
+        return present.error();
+    }
+    if (!present->has_value()) {
         status.detail = "our filter is not on this device";
     } else if ((*present)->program_id != program_id) {
         status.detail = "replaced by \"" + (*present)->program_name + "\"";
@@ -162,7 +167,11 @@ HookStatus ClsBpfDriver::status_of(const HookSpec& hook, std::uint32_t program_i
 Result<std::vector<HookStatus>> ClsBpfDriver::list() {
     std::vector<HookStatus> all;
     for (const auto& [hook, program_id] : program_ids_) {
-        all.push_back(status_of(hook, program_id));
+        Result<HookStatus> status = status_of(hook, program_id);
+        if (!status) {
+            return status.error();
+        }
+        all.push_back(std::move(status).value());
     }
     return all;
 }

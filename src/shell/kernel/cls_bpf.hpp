@@ -27,7 +27,7 @@ public:
     Result<std::vector<HookStatus>> list() override;
 
 private:
-    [[nodiscard]] HookStatus status_of(const HookSpec& hook, std::uint32_t program_id) const;
+    [[nodiscard]] Result<HookStatus> status_of(const HookSpec& hook, std::uint32_t program_id) const;
 
     ClsBpfPlace place_;
     std::map<HookSpec, std::uint32_t> program_ids_;  // what we attached, by program id

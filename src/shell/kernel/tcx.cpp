@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <utility>
 
 namespace rudder {
 namespace {
@@ -87,11 +88,15 @@ Result<Chain> query(const HookSpec& hook) {
     return chain;
 }
 
-HookStatus status_of(const HookSpec& hook, std::uint32_t link_id) {
+Result<HookStatus> status_of(const HookSpec& hook, std::uint32_t link_id) {
     HookStatus status{hook, "tcx", 0, false, {}};
     const Result<Chain> chain = query(hook);
     if (!chain) {
-        status.detail = chain.error().code == ENODEV ? "the device is gone" : chain.error().message;
+        // Not knowing is not the same as being gone: a program that is taken for lost is detached.
+        if (chain.error().code != ENODEV) {
+            return chain.error();
+        }
+        status.detail = "the device is gone";
         return status;
     }
     const auto place = std::find(chain->link_ids.begin(), chain->link_ids.end(), link_id);
@@ -128,7 +133,11 @@ Result<bool> has_tcx(const HookProgram& program) {
 Status TcxDriver::attach(const HookSpec& hook, const HookProgram& program) {
     const std::string operation = "bpf link create on " + hook_text(hook);
     if (const auto known = links_.find(hook); known != links_.end()) {
-        if (status_of(hook, known->second.id).is_attached) {
+        const Result<HookStatus> present = status_of(hook, known->second.id);
+        if (!present) {
+            return present.error().within(operation);
+        }
+        if (present->is_attached) {
             return {};
         }
         // Left from a deleted device whose index was given away again, or from one that moved to another namespace.
@@ -157,7 +166,11 @@ Status TcxDriver::detach(const HookSpec& hook) {
 Result<std::vector<HookStatus>> TcxDriver::list() {
     std::vector<HookStatus> all;
     for (const auto& [hook, link] : links_) {
-        all.push_back(status_of(hook, link.id));
+        Result<HookStatus> status = status_of(hook, link.id);
+        if (!status) {
+            return status.error();
+        }
+        all.push_back(std::move(status).value());
     }
     return all;
 }

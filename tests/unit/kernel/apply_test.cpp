@@ -266,6 +266,7 @@ TEST_CASE("random failures and vanishing devices never leak and always converge"
                 const std::uint32_t device = 1 + static_cast<std::uint32_t>(random() % k_devices);
                 world.kernel.remove_device(device);
                 world.kernel.devices.insert(device);
+                world.kernel.fail_at({});
                 REQUIRE(forget_lost_hooks(world.kernel, world.applied));
             }
         }

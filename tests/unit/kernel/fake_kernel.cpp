@@ -109,8 +109,8 @@ Status FakeKernel::detach(const HookSpec& hook) {
     if (Status status = next_call("detach"); !status) {
         return status;
     }
-    state.hooks.erase(hook);
-    if (state.active && devices.contains(hook.ifindex)) {
+    const bool was_attached = state.hooks.erase(hook) != 0;
+    if (was_attached && state.active && devices.contains(hook.ifindex)) {
         const std::vector<HookSpec>& needed = state.active->image.hooks;
         expect(std::find(needed.begin(), needed.end(), hook) == needed.end() || attached_since_free_.contains(hook),
                "detached a hook of the active generation");

@@ -17,6 +17,22 @@ Policy drop_policy(const std::string& name, const std::string& interface) {
     return {{rule}, name};
 }
 
+const IpAddress k_gateway = parse_ip_address("10.0.0.1").value();
+
+Policy steer_policy(const std::string& interface, const std::string& via) {
+    Policy policy = drop_policy("steer", interface);
+    Rule& rule = policy.rules.at(0);
+    rule.type = RuleType::steer;
+    rule.match.family_v6 = false;
+    Target target;
+    target.via = via;
+    target.next_hop = k_gateway;
+    rule.targets = {target};
+    return policy;
+}
+
+MacAddress mac_ending(std::uint8_t last) { return {{2, 0, 0, 1, 0, last}}; }
+
 const HookSpec k_eth0{2, Direction::ingress};
 const HookSpec k_eth1{3, Direction::ingress};
 
@@ -116,6 +132,109 @@ TEST_CASE("unanswered questions do not keep a policy from being applied, but ask
     const Engine::Outcome outcome = engine.run(drop_policy("a", "eth0"));
     CHECK(outcome.status);
     CHECK(outcome.warnings.size() == 1);
+}
+
+TEST_CASE("neighbours are followed while a hook cannot be attached") {
+    Machine machine;
+    Engine engine(machine.kernel, machine.network);
+    REQUIRE(engine.run(steer_policy("eth0", "eth1")).status);
+    machine.add_link(4, "eth0b");
+    machine.network.now.links[4].altnames = {"eth0"};  // a second device to attach to
+    machine.kernel.devices.erase(4);                   // which refuses
+    machine.network.answer(k_gateway, 0x11);
+    CHECK_FALSE(engine.run(drop_policy("b", "eth0b")).status);
+    CHECK(machine.kernel.state.next_hops.begin()->second.dst_mac == mac_ending(0x11));
+    machine.network.answer(k_gateway, 0x22);
+    CHECK_FALSE(engine.reconcile().status);
+    CHECK(machine.kernel.state.next_hops.begin()->second.dst_mac == mac_ending(0x22));
+    CHECK(machine.kernel.violations.empty());
+}
+
+TEST_CASE("a next hop that could not be written is written by the next reconcile") {
+    Machine machine;
+    Engine engine(machine.kernel, machine.network);
+    REQUIRE(engine.run(steer_policy("eth0", "eth1")).status);
+    machine.network.answer(k_gateway, 0x11);
+    machine.kernel.fail_at({1, 2});
+    const Engine::Outcome failed = engine.reconcile();
+    CHECK(failed.status);
+    CHECK_FALSE(failed.warnings.empty());
+    machine.kernel.fail_at({});
+    CHECK(engine.reconcile().warnings.empty());
+    CHECK(machine.kernel.state.next_hops.begin()->second.dst_mac == mac_ending(0x11));
+}
+
+TEST_CASE("a change of neighbours alone neither stages nor attaches") {
+    Machine machine;
+    Engine engine(machine.kernel, machine.network);
+    REQUIRE(engine.run(steer_policy("eth0", "eth1")).status);
+    REQUIRE(engine.reconcile().status);  // gives up the questions of the policy before
+    machine.network.answer(k_gateway, 0x11);
+    machine.kernel.log.clear();
+    machine.network.watches = 0;
+    CHECK(engine.reconcile().status);
+    CHECK(machine.kernel.log == std::vector<std::string>{"next-hop", "free"});
+    CHECK(machine.network.watches == 0);
+}
+
+TEST_CASE("what could not be freed or zeroed is tried again although nothing changes") {
+    for (std::uint64_t call = 1; call < 12; ++call) {
+        CAPTURE(call);
+        Machine machine;
+        Engine engine(machine.kernel, machine.network);
+        REQUIRE(engine.run(steer_policy("eth0", "eth1")).status);
+        machine.kernel.fail_at({call});
+        const Engine::Outcome outcome = engine.run(drop_policy("b", "eth0"));
+        machine.kernel.fail_at({call});
+        const bool is_left_over = !outcome.status || !outcome.warnings.empty();
+        if (is_left_over && outcome.status) CHECK((!engine.reconcile().warnings.empty() || call > 2));
+        machine.kernel.fail_at({});
+        CHECK(engine.reconcile().warnings.empty());
+        CHECK(machine.kernel.state.previous.empty());
+        CHECK(machine.kernel.state.next_hops.empty());
+        CHECK(engine.applied().image.slots.uncleared_counters.empty());
+        CHECK(machine.kernel.violations.empty());
+    }
+}
+
+TEST_CASE("another sha256 is another generation although the image is the same") {
+    Machine machine;
+    Engine engine(machine.kernel, machine.network);
+    REQUIRE(engine.run(drop_policy("a", "eth0")).status);
+    Policy moved = drop_policy("a", "eth0");
+    moved.rules[0].priority = 2;
+    moved.sha256 = "other";
+    const Engine::Outcome outcome = engine.run(moved);
+    CHECK(outcome.has_published);
+    REQUIRE(outcome.replaced);
+    CHECK(outcome.replaced->sha256 == "a");
+    CHECK(engine.applied().generation == 2);
+    CHECK(engine.verify());
+    CHECK_FALSE(engine.run(moved).has_published);
+}
+
+TEST_CASE("why a rule waits is told anew although the image stays the same") {
+    Machine machine;
+    Engine engine(machine.kernel, machine.network);
+    Policy policy = steer_policy("eth7", "eth8");
+    REQUIRE(engine.run(policy).status);
+    const std::string before = engine.applied().image.rules.at(0).reason;
+    machine.add_link(7, "eth7");
+    REQUIRE(engine.reconcile().status);
+    CHECK(engine.applied().image.rules.at(0).reason != before);
+}
+
+TEST_CASE("the sha256 of the running policy takes a pending one back") {
+    Machine machine;
+    Engine engine(machine.kernel, machine.network);
+    REQUIRE(engine.run(drop_policy("old", "eth0")).status);
+    machine.network.now.links[9] = machine.network.now.links[2];
+    machine.network.now.links[9].ifindex = 9;
+    machine.network.now.links[9].name = "bad0";
+    REQUIRE_FALSE(engine.run(drop_policy("new", "bad0")).status);
+    CHECK(engine.run(drop_policy("old", "eth0")).status);
+    CHECK_FALSE(engine.has_pending());
+    CHECK(engine.applied().generation == 1);
 }
 
 TEST_CASE("detaching everything leaves no hook of ours") {
