@@ -35,9 +35,11 @@ std::string missing_capabilities() {
     if (syscall(SYS_capget, &header, data.data()) != 0) return {};
     const auto has = [&](unsigned capability) { return ((data[capability / 32].effective >> (capability % 32)) & 1u) != 0; };
     std::string missing;
-    // The kernel accepts CAP_SYS_ADMIN in place of CAP_BPF, but not in place of CAP_NET_ADMIN.
-    if (!has(CAP_BPF) && !has(CAP_SYS_ADMIN)) missing = "CAP_BPF";
-    if (!has(CAP_NET_ADMIN)) missing += missing.empty() ? "CAP_NET_ADMIN" : " and CAP_NET_ADMIN";
+    const auto add = [&](const char* name) { missing += missing.empty() ? name : std::string(", ") + name; };
+    // The kernel accepts CAP_SYS_ADMIN in place of CAP_BPF and CAP_PERFMON, but not in place of CAP_NET_ADMIN.
+    if (!has(CAP_BPF) && !has(CAP_SYS_ADMIN)) add("CAP_BPF");
+    if (!has(CAP_NET_ADMIN)) add("CAP_NET_ADMIN");
+    if (!has(CAP_PERFMON) && !has(CAP_SYS_ADMIN)) add("CAP_PERFMON");
     return missing;
 }
 

@@ -17,7 +17,8 @@ inline constexpr const char* k_default_runtime_directory = "/run/rudderd";
 /// *Ownership*: the lock lives as long as the descriptor. *Errors*: EWOULDBLOCK: another rudderd runs; errno.
 [[nodiscard]] Result<UniqueFd> lock_runtime_directory(const std::string& path);
 
-/// Names of the capabilities this process lacks for its work ("CAP_BPF"), empty if it has all.
+/// Names of the capabilities this process lacks for its work ("CAP_BPF, CAP_PERFMON"), empty if it has all.
+/// CAP_PERFMON lets the classifier read the packet at variable offsets (options, extension headers, tags).
 [[nodiscard]] std::string missing_capabilities();
 
 }  // namespace rudder

@@ -48,15 +48,15 @@ Result<StageId> BpfKernel::stage(const Image& image, std::uint64_t generation) {
     if (Status status = load_tier(image.tier); !status) {
         return status.error().within(operation);
     }
-    Result<UniqueFd> map = make_blob(image, generation);
-    if (!map) {
+    Result<Blob> blob = make_blob(image, generation);
+    if (!blob) {
         if (!is_tier_in_use(image.tier)) {
             tiers_.erase(image.tier);
         }
-        return map.error().within(operation);
+        return blob.error().within(operation);
     }
     const StageId id{next_stage_++};
-    staged_.emplace(id.value, Blob{image.tier, std::move(map).value()});
+    staged_.emplace(id.value, std::move(blob).value());
     return id;
 }
 
@@ -157,7 +157,7 @@ Status BpfKernel::load_tier(std::size_t tier) {
     return {};
 }
 
-Result<UniqueFd> BpfKernel::make_blob(const Image& image, std::uint64_t generation) const {
+Result<BpfKernel::Blob> BpfKernel::make_blob(const Image& image, std::uint64_t generation) const {
     const std::uint32_t bytes = rudder::tiers().at(image.tier).blob_bytes;
     if (image.blob.size() > bytes || image.blob.size() < sizeof(rudder_blob_header)) {
         return Error{"image of " + std::to_string(image.blob.size()) + " bytes in a tier of " + std::to_string(bytes), EINVAL};
@@ -178,7 +178,11 @@ Result<UniqueFd> BpfKernel::make_blob(const Image& image, std::uint64_t generati
             return errno_error("freeze the blob map", result);
         }
     }
-    return map;
+    const Result<std::uint32_t> id = map_id(map.get());
+    if (!id) {
+        return id.error();
+    }
+    return Blob{image.tier, std::move(map), *id, generation};
 }
 
 Status BpfKernel::attach(const HookSpec& hook) {
@@ -226,7 +230,8 @@ Result<std::vector<MapStatus>> BpfKernel::list_maps() {
 }
 
 /// The kernel tells ids; turning an id into a descriptor needs CAP_SYS_ADMIN, so the ids are looked up among
-/// the objects this process holds. An id that is not ours is an error, since nobody else may write these slots.
+/// the objects this process holds: while we hold a map, its id is nobody else's, and its content is frozen.
+/// An id that is not ours is an error, since nobody else may write these slots.
 Result<std::uint64_t> BpfKernel::active_generation() {
     const std::string operation = "read back the active generation";
     const Result<std::uint32_t> program = slot_id(hooks_.map_fd("programs"), operation);
@@ -243,30 +248,13 @@ Result<std::uint64_t> BpfKernel::active_generation() {
 }
 
 Result<std::uint64_t> BpfKernel::generation_of(std::uint32_t blob_map_id) const {
-    const auto read = [&](const Blob& blob) -> Result<std::uint64_t> {
-        std::vector<std::uint8_t> value(rudder::tiers().at(blob.tier).blob_bytes);
-        if (const int result = bpf_map_lookup_elem(blob.map.get(), &k_slot, value.data()); result != 0) {
-            return errno_error("read the active blob", result);
-        }
-        rudder_blob_header header{};
-        std::memcpy(&header, value.data(), sizeof(header));
-        return std::uint64_t{header.generation};
-    };
-    std::vector<const Blob*> known;
-    if (active_) {
-        known.push_back(&*active_);
+    if (active_ && active_->map_id == blob_map_id) {
+        return active_->generation;
     }
-    for (const Blob& blob : previous_) {
-        known.push_back(&blob);
-    }
-    for (const Blob* blob : known) {
-        const Result<std::uint32_t> id = map_id(blob->map.get());
-        if (!id) {
-            return id.error();
-        }
-        if (*id == blob_map_id) {
-            return read(*blob);
-        }
+    const auto previous = std::find_if(previous_.begin(), previous_.end(),
+                                       [&](const Blob& blob) { return blob.map_id == blob_map_id; });
+    if (previous != previous_.end()) {
+        return previous->generation;
     }
     return Error{"the active slot holds a map that is not ours", ESTALE};
 }

@@ -28,12 +28,13 @@ struct BpfKernelOptions {
 /// The kernel port over libbpf. Invariants it keeps:
 /// - I1: packets enter by `programs`[0], the classifier of one tier, which reads its own `active`[0]: one generation.
 /// - I2: publish commits by exactly one system call, either `active`[0] of the running tier or `programs`[0].
-/// - I3: a blob map is read-only for programs from the start and frozen for user space once it is filled.
+/// - I3: a blob map is read-only for programs from the start and frozen for user space once it is filled: the id of a map
+///   tells its generation.
 /// - I4: see HookDriver. - I6: counters of a tier are added to the base before its map is freed.
 class BpfKernel final : public KernelPort {
 public:
     /// Loads the entry programs and shared maps; attaches nothing.
-    /// *Errors*: EPERM without CAP_BPF and CAP_NET_ADMIN; a forced attachment the kernel has not; the verifier's words.
+    /// *Errors*: EPERM without CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; a forced attachment the kernel has not; the verifier's words.
     static Result<std::unique_ptr<BpfKernel>> open(BpfKernelOptions options);
 
     /// Removes the cls_bpf filters that a killed daemon left on any device (tcx links die with their daemon).
@@ -57,10 +58,12 @@ public:
     [[nodiscard]] std::vector<KernelFeature> features() const override { return features_; }
 
 private:
-    /// A filled blob map and the tier it belongs to.
+    /// A filled blob map, the tier it belongs to and the generation stamped into it.
     struct Blob {
         std::size_t tier = 0;
         UniqueFd map;
+        std::uint32_t map_id = 0;
+        std::uint64_t generation = 0;
     };
 
     BpfKernel(BpfKernelOptions options, BpfObject hooks, NextHopTable next_hops, std::uint32_t cpus);
@@ -68,12 +71,12 @@ private:
     Status choose_driver();
     void note_features(KernelFeature memlock);
     Status load_tier(std::size_t tier);
-    Result<UniqueFd> make_blob(const Image& image, std::uint64_t generation) const;
+    Result<Blob> make_blob(const Image& image, std::uint64_t generation) const;
     Status switch_tier(const Blob& blob);
     Status wait_for_packets() const;
     [[nodiscard]] bool is_tier_in_use(std::size_t tier) const;
     Status retire_tier(std::size_t tier);
-    Result<std::uint64_t> generation_of(std::uint32_t blob_map_id) const;
+    [[nodiscard]] Result<std::uint64_t> generation_of(std::uint32_t blob_map_id) const;
 
     BpfKernelOptions options_;
     BpfObject hooks_;
