@@ -88,22 +88,21 @@ private:
     /// Calls use(reading, table) for each `[[key]]` of all files.
     template <class Use>
     void for_each_table(std::string_view key, Use use) {
-        for (ConfigFile& file : files_) {
+        for (const ConfigFile& file : files_) {
             const Reading reading{file.path, result_.diagnostics, warnings_};
-            for (ConfigEntry& entry : file.root) {
+            for (const ConfigEntry& entry : file.root) {
                 if (entry.key != key) continue;
-                auto* items = std::get_if<std::vector<ConfigValue>>(&entry.value.data);
+                const auto* items = entry.value.as_list();
                 if (items == nullptr) {
                     report_not_a_list(reading, entry);
                     continue;
                 }
-                for (ConfigValue& item : *items) {
+                for (const ConfigValue& item : *items) {
                     if (is_full()) return;
                     if (item.as_table() != nullptr)
                         use(reading, item);
                     else
                         report_not_a_list(reading, entry);
-                    item.data = {};  // its memory serves the rules to come
                 }
             }
         }
@@ -123,6 +122,7 @@ private:
     void read_rules() {
         std::size_t entries = 0;
         for (const ConfigFile& file : files_) entries += file.root.size();
+        entries = std::min(entries, limits_.rules);
         policy_.rules.reserve(entries);
         names_.reserve(entries);
         priorities_.reserve(entries);

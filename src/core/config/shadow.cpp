@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstdint>
 #include <initializer_list>
 #include <iterator>
@@ -14,6 +16,7 @@
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 namespace rudder {
 namespace {
@@ -83,7 +86,10 @@ bool covers(const Match& outer, const Match& inner) {
 /// another's are compared.
 class ShadowSearch {
 public:
-    explicit ShadowSearch(const std::vector<Rule>& rules) : rules_(rules) { filed_.reserve(rules.size()); }
+    explicit ShadowSearch(const std::vector<Rule>& rules) : rules_(rules) {
+        newest_.reserve(rules.size());
+        filed_.reserve(rules.size());
+    }
 
     /// The earlier rule that takes all packets of rules[rank], if one is found. Files the rule for the later ones.
     const Rule* visit(std::size_t rank) {
@@ -107,14 +113,27 @@ private:
         bool operator==(const Key&) const = default;
     };
 
+    static constexpr std::uint32_t k_none = ~std::uint32_t{0};
+
+    /// A rule under a key; those under the same key are chained, the newest first.
+    struct Filed {
+        std::uint32_t rank = 0;
+        std::uint32_t older = k_none;  ///< index into `filed_`
+    };
+
     struct KeyHash {
         std::size_t operator()(const Key& key) const {
             std::uint64_t hash = key.place;
+            const auto mix = [&](std::uint64_t value) {
+                hash = (hash ^ value) * 0x9e3779b97f4a7c15U;
+                hash ^= hash >> 29;
+            };
             if (key.dst) {
-                for (const std::uint8_t byte : key.dst->address.bytes) hash = (hash ^ byte) * 0x100000001b3U;
-                hash = (hash ^ key.dst->length) * 0x100000001b3U;
+                for (const std::uint64_t word : std::bit_cast<std::array<std::uint64_t, 2>>(key.dst->address.bytes))
+                    mix(word);
+                mix(key.dst->length);
             }
-            return static_cast<std::size_t>(hash ^ (hash >> 29));
+            return static_cast<std::size_t>(hash);
         }
     };
 
@@ -125,7 +144,10 @@ private:
 
     void file(std::size_t rank, std::uint32_t place, const std::optional<IpPrefix>& dst) {
         if (dst) lengths_[dst->address.family == IpFamily::v6][dst->length] = true;
-        filed_[{place, dst}].push_back(static_cast<std::uint32_t>(rank));
+        const auto next = static_cast<std::uint32_t>(filed_.size());
+        const auto [newest, is_first] = newest_.try_emplace({place, dst}, next);
+        filed_.push_back({static_cast<std::uint32_t>(rank), is_first ? k_none : newest->second});
+        newest->second = next;
     }
 
     const Rule* search(std::size_t rank, std::uint32_t place) {
@@ -150,12 +172,12 @@ private:
 
     const Rule* search_key(std::size_t rank, const Key& key) {
         const Match& match = rules_[rank].match;
-        const auto found = filed_.find(key);
-        if (found == filed_.end()) return nullptr;
-        for (const std::uint32_t other : found->second) {
+        const auto newest = newest_.find(key);
+        if (newest == newest_.end()) return nullptr;
+        for (std::uint32_t at = newest->second; at != k_none; at = filed_[at].older) {
             if (is_tired()) return nullptr;
             comparisons_ += 1 + match.src.size() + match.dst.size();
-            const Rule& earlier = rules_[other];
+            const Rule& earlier = rules_[filed_[at].rank];
             if (covers(earlier.match, match) && !asks_more(earlier, rules_[rank])) return &earlier;
         }
         return nullptr;
@@ -163,7 +185,8 @@ private:
 
     const std::vector<Rule>& rules_;
     std::map<std::pair<InterfaceSelector, Direction>, std::uint32_t> places_;
-    std::unordered_map<Key, std::vector<std::uint32_t>, KeyHash> filed_;
+    std::unordered_map<Key, std::uint32_t, KeyHash> newest_;  ///< index into `filed_`
+    std::vector<Filed> filed_;
     bool lengths_[2][129] = {};
     std::size_t comparisons_ = 0;
 };

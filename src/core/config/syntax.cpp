@@ -225,6 +225,7 @@ ConfigFile parse_syntax(const SourceFile& file, const Limits& limits, Diagnostic
     ConfigFile result{file.path, {}, true};
     const std::vector<Chunk> chunks = prescan(file, limits, diagnostics);
     result.is_complete = !chunks.empty();
+    result.root.reserve(chunks.size());
     for (const Chunk& chunk : chunks) {
         if (diagnostics.error_count() >= limits.errors) return result;
         if (!parse_chunk(file, chunk, result.root, diagnostics)) result.is_complete = false;
