@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -34,6 +35,10 @@ public:
         const std::size_t offset = reserve<T>(1);
         put(offset, object);
         return offset;
+    }
+
+    void append_bytes(std::string_view bytes) {
+        bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
     }
 
     template <class T>

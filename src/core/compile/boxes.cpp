@@ -36,7 +36,7 @@ IpPrefix multicast(IpFamily family) {
 }
 
 /// Special-purpose ranges as in RUDDER_PKT_SPECIAL. *Source*: RFC 6890, RFC 5771, RFC 4291.
-std::vector<IpPrefix> special_ranges(IpFamily family) {
+std::vector<IpPrefix> make_special_ranges(IpFamily family) {
     if (family == IpFamily::v4) {
         return {prefix(family, {0}, 8), prefix(family, {127}, 8), prefix(family, {169, 254}, 16),
                 prefix(family, {224, 0, 0}, 24), prefix(family, {255, 255, 255, 255}, 32)};
@@ -47,8 +47,14 @@ std::vector<IpPrefix> special_ranges(IpFamily family) {
             prefix(family, {0xff, 0x02}, 16)};
 }
 
+const std::vector<IpPrefix>& special_ranges(IpFamily family) {
+    static const std::vector<IpPrefix> v4 = make_special_ranges(IpFamily::v4);
+    static const std::vector<IpPrefix> v6 = make_special_ranges(IpFamily::v6);
+    return family == IpFamily::v4 ? v4 : v6;
+}
+
 bool lies_in_special(const IpPrefix& wanted) {
-    const auto ranges = special_ranges(wanted.address.family);
+    const auto& ranges = special_ranges(wanted.address.family);
     return std::any_of(ranges.begin(), ranges.end(), [&](const IpPrefix& range) { return range.contains(wanted); });
 }
 
@@ -88,6 +94,9 @@ std::vector<ValueRange> port_ranges(const std::vector<PortRange>& ports) {
 }
 
 std::vector<ValueRange> dscp_ranges(std::uint64_t mask) {
+    if (mask == k_dscp_any) {
+        return {{0, 63}};
+    }
     std::vector<ValueRange> ranges;
     for (std::uint32_t value = 0; value < 64; ++value) {
         if (((mask >> value) & 1) == 0) {
@@ -127,14 +136,22 @@ void append_spans(BoxSet& set, const Rule& rule, const Box& box, const RuleField
     set.spans.push_back(hull(fields.hook_classes));
 }
 
-std::vector<IpPrefix> of_family(const std::vector<IpPrefix>& prefixes, IpFamily family) {
+std::size_t count_of(const std::vector<IpPrefix>& prefixes, IpFamily family) {
+    const auto is_of_family = [family](const IpPrefix& candidate) { return candidate.address.family == family; };
+    return prefixes.empty() ? 1 : static_cast<std::size_t>(std::count_if(prefixes.begin(), prefixes.end(), is_of_family));
+}
+
+/// Calls visit(prefix) for the prefixes of one family; once with length 0 if none is stated.
+template <class Visit>
+void for_family(const std::vector<IpPrefix>& prefixes, IpFamily family, Visit visit) {
     if (prefixes.empty()) {
-        return {prefix(family, {}, 0)};
+        visit(prefix(family, {}, 0));
     }
-    std::vector<IpPrefix> result;
-    std::copy_if(prefixes.begin(), prefixes.end(), std::back_inserter(result),
-                 [family](const IpPrefix& candidate) { return candidate.address.family == family; });
-    return result;
+    for (const IpPrefix& candidate : prefixes) {
+        if (candidate.address.family == family) {
+            visit(candidate);
+        }
+    }
 }
 
 bool matches_family(const Rule& rule, IpFamily family) {
@@ -143,6 +160,9 @@ bool matches_family(const Rule& rule, IpFamily family) {
 
 /// Lists longer than an extension holds, in pieces.
 std::vector<std::vector<ValueRange>> chunks(const std::vector<ValueRange>& list) {
+    if (list.size() <= RUDDER_MAX_LIST) {
+        return {list};
+    }
     std::vector<std::vector<ValueRange>> result;
     for (std::size_t at = 0; at < list.size(); at += RUDDER_MAX_LIST) {
         const auto begin = list.begin() + static_cast<std::ptrdiff_t>(at);
@@ -160,14 +180,14 @@ bool has_lists(const RuleFields& fields) {
 /// The boxes of one rule with the fields at `index`.
 void add_boxes_with(BoxSet& set, const Rule& rule, std::uint32_t index) {
     const RuleFields& fields = set.fields[index];
-    for (const IpPrefix& src : of_family(rule.match.src, set.family)) {
-        for (const IpPrefix& dst : of_family(rule.match.dst, set.family)) {
+    for_family(rule.match.src, set.family, [&](const IpPrefix& src) {
+        for_family(rule.match.dst, set.family, [&](const IpPrefix& dst) {
             Box box{index, fields.rank, src, dst, 0, 0, has_lists(fields)};
             set_flags(rule, box);
             append_spans(set, rule, box, fields);
             set.boxes.push_back(box);
-        }
-    }
+        });
+    });
 }
 
 }  // namespace
@@ -197,10 +217,7 @@ const std::vector<ValueRange>* BoxSet::list_of(std::uint32_t box, std::size_t di
 }
 
 std::size_t box_count(const Rule& rule, IpFamily family) {
-    const auto count = [family](const std::vector<IpPrefix>& prefixes) {
-        return of_family(prefixes, family).size();
-    };
-    return matches_family(rule, family) ? count(rule.match.src) * count(rule.match.dst) : 0;
+    return matches_family(rule, family) ? count_of(rule.match.src, family) * count_of(rule.match.dst, family) : 0;
 }
 
 void add_boxes(BoxSet& set, const Rule& rule, std::uint32_t rank, const HookSet& hooks) {

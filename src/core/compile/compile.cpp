@@ -6,6 +6,7 @@
 #include "core/compile/hooks.hpp"
 #include "core/compile/image.hpp"
 #include "core/compile/limits.hpp"
+#include "core/compile/link_index.hpp"
 #include "core/compile/next_hops.hpp"
 #include "core/compile/slots.hpp"
 #include "core/compile/records.hpp"
@@ -25,29 +26,29 @@ bool needs_target(const Rule& rule) { return rule.type == RuleType::steer || rul
 std::string selector_reason(const InterfaceSelector& selector) { return "no interface " + to_string(selector); }
 
 /// The first `via` that does not exist; empty if all do.
-std::string missing_via(const Rule& rule, const Topology& topology) {
+std::string missing_via(const Rule& rule, const LinkIndex& links) {
     for (const Target& target : rule.targets) {
-        if (find_link(topology, target.via) == nullptr) {
+        if (links.find(target.via) == nullptr) {
             return target.via;
         }
     }
     return {};
 }
 
-bool has_any_via(const Rule& rule, const Topology& topology) {
+bool has_any_via(const Rule& rule, const LinkIndex& links) {
     return std::any_of(rule.targets.begin(), rule.targets.end(),
-                       [&](const Target& target) { return find_link(topology, target.via) != nullptr; });
+                       [&](const Target& target) { return links.find(target.via) != nullptr; });
 }
 
-RuleState state_of(const Rule& rule, std::vector<HookSpec> hooks, const Topology& topology) {
+RuleState state_of(const Rule& rule, std::vector<HookSpec> hooks, const LinkIndex& links) {
     RuleState state;
-    const std::string missing = missing_via(rule, topology);
+    const std::string missing = missing_via(rule, links);
     if (hooks.empty()) {
         state.reason = selector_reason(rule.match.interface);
         state.is_deferred = true;
     } else if (!missing.empty()) {
         state.reason = "no interface " + missing;
-        state.is_deferred = needs_target(rule) && !has_any_via(rule, topology);
+        state.is_deferred = needs_target(rule) && !has_any_via(rule, links);
     }
     if (!state.is_deferred) {
         state.hooks = std::move(hooks);
@@ -55,12 +56,12 @@ RuleState state_of(const Rule& rule, std::vector<HookSpec> hooks, const Topology
     return state;
 }
 
-std::vector<RuleState> rule_states(const Policy& policy, const Topology& topology) {
+std::vector<RuleState> rule_states(const Policy& policy, const Topology& topology, const LinkIndex& links) {
     std::vector<RuleState> states;
     auto selections = select_hooks(policy, topology);
     states.reserve(policy.rules.size());
     for (std::size_t rank = 0; rank < policy.rules.size(); ++rank) {
-        states.push_back(state_of(policy.rules[rank], std::move(selections[rank]), topology));
+        states.push_back(state_of(policy.rules[rank], std::move(selections[rank]), links));
     }
     return states;
 }
@@ -69,7 +70,7 @@ std::vector<RuleState> rule_states(const Policy& policy, const Topology& topolog
 class Compiler {
 public:
     Compiler(const Policy& policy, const Topology& topology, const Slots& previous)
-        : policy_(policy), topology_(topology), counters_(previous.counters, previous.uncleared_counters),
+        : policy_(policy), topology_(topology), links_(topology), counters_(previous.counters, previous.uncleared_counters),
           next_hops_(previous.next_hops, {}) {
         image_.slots.uncleared_counters = previous.uncleared_counters;
     }
@@ -103,7 +104,7 @@ private:
     }
 
     Status place_hooks() {
-        image_.rules = rule_states(policy_, topology_);
+        image_.rules = rule_states(policy_, topology_, links_);
         std::vector<std::vector<HookSpec>> selections;
         for (const RuleState& state : image_.rules) {
             selections.push_back(state.hooks);
@@ -115,8 +116,7 @@ private:
                          number(k_max_hooks) + " are possible"};
         }
         blob_.reserve<rudder_blob_header>(1);
-        write_hook_table(blob_, *hooks_, topology_, header_);
-        return {};
+        return write_hook_table(blob_, *hooks_, topology_, header_);
     }
 
     Status write_rules() {
@@ -145,7 +145,7 @@ private:
         const Target& target = rule.targets[index];
         rudder_target record = encode_target(rule, target);
         record.counter_slot = counters_.assign({rule.name, static_cast<std::int32_t>(index)});
-        const Link* link = find_link(topology_, target.via);
+        const Link* link = links_.find(target.via);
         if (link != nullptr) {
             record.next_hop = next_hops_.assign(next_hop_key(target, *link));
         } else {
@@ -208,6 +208,7 @@ private:
 
     const Policy& policy_;
     const Topology& topology_;
+    LinkIndex links_;
     SlotAssignment<CounterKey> counters_;
     SlotAssignment<NextHopKey> next_hops_;
     std::optional<HookTable> hooks_;

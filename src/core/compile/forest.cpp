@@ -29,7 +29,7 @@ struct Attempt {
     std::size_t spare_work;
 };
 constexpr Attempt k_generous = {6, 1.0, 3, 1u << 12, 40, 1u << 15};
-constexpr Attempt k_sparing = {8, 4.0, 3, 1u << 12, 40, 1u << 15};
+constexpr Attempt k_sparing = {6, 4.0, 3, 1u << 12, 40, 1u << 15};
 constexpr std::array<Attempt, 4> k_patient = {{
     {12, 2.0, 6, 1u << 14, 200, 1u << 20},
     {16, 1.0, 8, 1u << 16, 400, 1u << 22},
@@ -99,50 +99,66 @@ public:
         : blob_(blob), set_(set), extensions_(extensions) {}
 
     rudder_tree write(const Tree& tree) {
-        std::vector<std::uint32_t> leaf_units;
-        for (const TreeLeaf& leaf : tree.leaves) {
-            leaf_units.push_back(write_leaf(leaf));
-        }
-        blob_.align(8);
-        const std::size_t start = blob_.reserve<rudder_node>(tree.nodes.size());
-        for (std::size_t i = 0; i < tree.nodes.size(); ++i) {
-            blob_.put(start + i * sizeof(rudder_node), encode(tree, tree.nodes[i], start, leaf_units));
-        }
-        return {static_cast<std::uint32_t>(start), tree.best_rank};
+        blocks_.clear();
+        const std::size_t root = blob_.align(8);
+        blob_.reserve<rudder_node>(1);
+        blob_.put(root, encode(tree, tree.nodes[0]));
+        return {static_cast<std::uint32_t>(root), tree.best_rank};
     }
 
 private:
-    std::uint32_t write_leaf(const TreeLeaf& leaf) {
-        const std::string bytes = encode_leaf(set_, leaf, extensions_);
-        const auto [known, is_new] = known_leaves_.try_emplace(bytes, 0);
-        if (is_new) {
-            const std::size_t offset = blob_.align(leaf_entry_bytes(set_.family));
-            for (const char byte : bytes) {
-                blob_.append(byte);
-            }
-            known->second = static_cast<std::uint32_t>(offset / 8);
-        }
-        return known->second;
-    }
-
-    rudder_node encode(const Tree& tree, const TreeNode& node, std::size_t start,
-                       const std::vector<std::uint32_t>& leaf_units) const {
+    rudder_node encode(const Tree& tree, const TreeNode& node) {
         if (node.kind == TreeNode::Kind::leaf) {
-            const auto& boxes = tree.leaves[node.first_child].boxes;
-            const std::uint32_t best = boxes.empty() ? 0 : set_.boxes[boxes.front()].rank;
-            return {RUDDER_NODE_LEAF | leaf_units[node.first_child], best << 8 | static_cast<std::uint32_t>(boxes.size())};
+            const TreeLeaf& leaf = tree.leaves[node.first_child];
+            const std::uint32_t best = leaf.boxes.empty() ? 0 : set_.boxes[leaf.boxes.front()].rank;
+            return {RUDDER_NODE_LEAF | write_leaf(leaf), best << 8 | static_cast<std::uint32_t>(leaf.boxes.size())};
         }
         const bool is_cut = node.kind == TreeNode::Kind::cut;
         const std::uint32_t width = is_cut ? static_cast<std::uint32_t>(std::bit_width(node.operand)) : RUDDER_THRESHOLD_WIDTH;
         const std::uint32_t addend = is_cut ? 0u : 0x10000u - node.operand;
-        return {static_cast<std::uint32_t>(node.word) << 24 | static_cast<std::uint32_t>(start / 8 + node.first_child),
+        const std::uint32_t children = is_cut ? node.operand + 1u : 2u;
+        return {static_cast<std::uint32_t>(node.word) << 24 | write_block(tree, node.first_child, children),
                 width << 24 | static_cast<std::uint32_t>(node.shift) << 16 | addend};
     }
+
+    /// Children, their leaves, then the blocks below them: what one packet visits lies close together.
+    std::uint32_t write_block(const Tree& tree, std::uint32_t first, std::uint32_t count) {
+        const auto known = blocks_.find(first);
+        if (known != blocks_.end()) {
+            return known->second;
+        }
+        const std::size_t start = blob_.align(8);
+        blob_.reserve<rudder_node>(count);
+        for (const bool wants_leaves : {true, false}) {
+            for (std::uint32_t i = 0; i < count; ++i) {
+                const TreeNode& node = tree.nodes[first + i];
+                if ((node.kind == TreeNode::Kind::leaf) == wants_leaves) {
+                    blob_.put(start + i * sizeof(rudder_node), encode(tree, node));
+                }
+            }
+        }
+        const auto unit = static_cast<std::uint32_t>(start / 8);
+        blocks_.emplace(first, unit);
+        return unit;
+    }
+
+    std::uint32_t write_leaf(const TreeLeaf& leaf) {
+        const std::string bytes = encode_leaf(set_, leaf, extensions_);
+        const auto [known, is_new] = known_leaves_.try_emplace(bytes, 0);
+        if (is_new) {
+            known->second = static_cast<std::uint32_t>(blob_.align(leaf_alignment) / 8);
+            blob_.append_bytes(bytes);
+        }
+        return known->second;
+    }
+
+    static constexpr std::size_t leaf_alignment = 32;
 
     BlobWriter& blob_;
     const BoxSet& set_;
     Extensions& extensions_;
     std::unordered_map<std::string, std::uint32_t> known_leaves_;
+    std::unordered_map<std::uint32_t, std::uint32_t> blocks_;  ///< of this tree: first child to unit
 };
 
 }  // namespace

@@ -11,6 +11,8 @@ namespace rudder {
 inline constexpr std::size_t k_max_boxes = 1'000'000;
 /// Devices times directions, since a hook class is a 16-bit number.
 inline constexpr std::size_t k_max_hooks = 60'000;
+/// Entries of the hook table.
+inline constexpr std::size_t k_max_hook_entries = 1u << 20;
 /// Different sets of hooks that are not ranges of hook classes.
 inline constexpr std::size_t k_max_hook_sets = 65'535;
 inline constexpr std::size_t k_max_hook_set_bytes = 16u << 20;

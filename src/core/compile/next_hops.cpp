@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/compile/next_hops.hpp"
 
+#include "core/compile/link_index.hpp"
 #include "rudder_abi.h"
 
 #include <set>
@@ -99,10 +100,11 @@ std::optional<NextHopQuery> query_of(const NextHopKey& key, const Topology& topo
 }
 
 std::vector<NextHopQuery> next_hop_queries(const Policy& policy, const Topology& topology) {
+    const LinkIndex links(topology);
     std::set<NextHopQuery> queries;
     for (const Rule& rule : policy.rules) {
         for (const Target& target : rule.targets) {
-            const Link* link = find_link(topology, target.via);
+            const Link* link = links.find(target.via);
             const auto query = link == nullptr ? std::nullopt : query_of(next_hop_key(target, *link), topology);
             if (query) {
                 queries.insert(*query);

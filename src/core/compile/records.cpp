@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/compile/records.hpp"
 
+#include "core/compile/limits.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -121,30 +123,32 @@ rudder_target encode_target(const Rule& rule, const Target& target) {
     return record;
 }
 
-void write_hook_table(BlobWriter& blob, const HookTable& hooks, const Topology& topology, rudder_blob_header& header) {
+Status write_hook_table(BlobWriter& blob, const HookTable& hooks, const Topology& topology, rudder_blob_header& header) {
     std::vector<rudder_hook> records;
     for (const HookSpec& hook : hooks.hooks()) {
         records.push_back(hook_record(hook, hooks, topology));
     }
     std::size_t size = std::bit_ceil(2 * records.size() + 1);
     auto table = hash_hooks(records, size);
-    while (!table) {
+    while (!table && size < k_max_hook_entries) {
         size *= 2;
         table = hash_hooks(records, size);
+    }
+    if (!table) {
+        return Error{"the interface numbers of " + std::to_string(records.size()) + " hooks do not fit the hook table"};
     }
     header.hook_offset = static_cast<std::uint32_t>(blob.align(16));
     header.hook_mask = static_cast<std::uint32_t>(size - 1);
     for (const rudder_hook& record : *table) {
         blob.append(record);
     }
+    return {};
 }
 
 void write_extensions(BlobWriter& blob, const Extensions& extensions, rudder_blob_header& header) {
     header.extension_offset = static_cast<std::uint32_t>(blob.align(8));
     header.extension_bytes = static_cast<std::uint32_t>(extensions.bytes().size());
-    for (const char byte : extensions.bytes()) {
-        blob.append(byte);
-    }
+    blob.append_bytes(extensions.bytes());
 }
 
 void write_hook_sets(BlobWriter& blob, const HookSets& sets, std::size_t class_count, rudder_blob_header& header) {

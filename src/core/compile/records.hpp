@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/base/policy.hpp"
+#include "core/base/result.hpp"
 #include "core/compile/blob_writer.hpp"
 #include "core/compile/extensions.hpp"
 #include "core/compile/hooks.hpp"
@@ -18,7 +19,8 @@ namespace rudder {
 [[nodiscard]] rudder_target encode_target(const Rule& rule, const Target& target);
 
 /// The hash table of hooks, grown until no search takes more than RUDDER_HOOK_PROBES steps.
-void write_hook_table(BlobWriter& blob, const HookTable& hooks, const Topology& topology, rudder_blob_header& header);
+/// *Errors*: no reasonable size gives that.
+Status write_hook_table(BlobWriter& blob, const HookTable& hooks, const Topology& topology, rudder_blob_header& header);
 
 void write_extensions(BlobWriter& blob, const Extensions& extensions, rudder_blob_header& header);
 void write_hook_sets(BlobWriter& blob, const HookSets& sets, std::size_t class_count, rudder_blob_header& header);
