@@ -27,7 +27,7 @@ ROOMS = {
     "core/compile": (["core/base", "core/compile"], CORE | {"rudder_classifier.h"}),
     "core/report": (["core/base", "core/compile", "core/report"], CORE | {"nlohmann/json.hpp", "nlohmann/json_fwd.hpp"}),
     "shell": (["core", "shell"], None),  # None: any header that is not of a room
-    "stat": (["core/base", "shell/kernel/unique_fd.hpp", "stat"], None),
+    "stat": (["core/base", "shell/os/unique_fd.hpp", "stat"], None),
     "": (["core", "shell", "stat"], None),  # the mains
 }
 # The reader of the status socket stays without the kernel's and the daemon's libraries.

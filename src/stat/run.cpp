@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stat/run.hpp"
 
-#include "shell/kernel/unique_fd.hpp"
+#include "shell/os/unique_fd.hpp"
 #include "stat/draw.hpp"
 #include "stat/varlink_client.hpp"
 

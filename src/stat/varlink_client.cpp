@@ -2,7 +2,7 @@
 #include "stat/varlink_client.hpp"
 
 #include "core/base/escape.hpp"
-#include "shell/kernel/unique_fd.hpp"
+#include "shell/os/unique_fd.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::size_t k_read_bytes = 64u << 10;
 
-Error errno_error(const std::string& operation, int code) {
+Error os_error(const std::string& operation, int code) {
     return {fmt::format("{}: {}", operation, std::strerror(code)), code};
 }
 
@@ -31,7 +31,7 @@ Status set_patience(const UniqueFd& fd, std::chrono::milliseconds patience) {
     time.tv_usec = patience.count() % 1000 * 1000;
     for (const int option : {SO_SNDTIMEO, SO_RCVTIMEO}) {
         if (setsockopt(fd.get(), SOL_SOCKET, option, &time, sizeof time) == 0) continue;
-        return errno_error("set socket timeout", errno);
+        return os_error("set socket timeout", errno);
     }
     return {};
 }
@@ -42,10 +42,10 @@ Result<UniqueFd> connect_to(const std::string& path, std::chrono::milliseconds p
     if (path.empty() || path.size() >= sizeof address.sun_path) return Error{"the socket path is empty or too long", 0};
     std::memcpy(address.sun_path, path.data(), path.size());
     UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (!fd) return errno_error("create socket", errno);
+    if (!fd) return os_error("create socket", errno);
     if (Status status = set_patience(fd, patience); !status) return status.error();
     if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-        return errno_error(fmt::format("connect to {}", escape_control(path)), errno);
+        return os_error(fmt::format("connect to {}", escape_control(path)), errno);
     }
     return fd;
 }
@@ -55,7 +55,7 @@ Status send_all(const UniqueFd& fd, std::string_view bytes) {
         const ssize_t sent = send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR) continue;
         if (sent < 0 && errno == EAGAIN) return Error{"the daemon does not take the request", ETIMEDOUT};
-        if (sent < 0) return errno_error("send request", errno);
+        if (sent < 0) return os_error("send request", errno);
         bytes.remove_prefix(static_cast<std::size_t>(sent));
     }
     return {};
@@ -69,7 +69,7 @@ Result<std::string> receive_message(const UniqueFd& fd, std::size_t limit_bytes)
         const ssize_t received = recv(fd.get(), buffer.data(), buffer.size(), 0);
         if (received < 0 && errno == EINTR) continue;
         if (received < 0 && errno == EAGAIN) return Error{"the daemon does not answer", ETIMEDOUT};
-        if (received < 0) return errno_error("receive reply", errno);
+        if (received < 0) return os_error("receive reply", errno);
         if (received == 0) return Error{"the daemon closed the connection before it answered", ECONNRESET};
         const std::string_view bytes(buffer.data(), static_cast<std::size_t>(received));
         message += bytes.substr(0, bytes.find('\0'));

@@ -4,7 +4,7 @@
 
 #include "shell/kernel/tc_netlink.hpp"
 #include "shell/kernel/tcx.hpp"
-#include "shell/kernel/unique_fd.hpp"
+#include "shell/os/unique_fd.hpp"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

@@ -2,7 +2,7 @@
 #include "network.hpp"
 #include "small_policy.hpp"
 
-#include "shell/kernel/unique_fd.hpp"
+#include "shell/os/unique_fd.hpp"
 
 #include <rudder_abi.h>
 

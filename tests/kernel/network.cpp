@@ -20,7 +20,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "shell/kernel/unique_fd.hpp"
+#include "shell/os/unique_fd.hpp"
 
 namespace rudder::test {
 namespace {

@@ -27,6 +27,20 @@ std::string without_trailing_slash(std::string path) {
     return path;
 }
 
+std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+/// Over the names and bytes of the files that were read.
+std::string hash_of(const ConfigSet& set) {
+    Sha256 hash;
+    for (const SourceFile& file : set.files) {
+        // Lengths first, so that no two sets give one stream of bytes.
+        const std::string name = name_of(file.path);
+        hash.add(fmt::format("{} {} {}\n", name.size(), name, file.bytes.size()));
+        hash.add(file.bytes);
+    }
+    return hash.finish();
+}
+
 /// Where the bytes of one file of the set come from.
 struct Entry {
     std::size_t directory = 0;
@@ -48,7 +62,7 @@ public:
             return std::move(set_);
         }
         for (const auto& [name, entry] : entries_) read_entry(name, entry);
-        finish_hash();
+        set_.sha256 = hash_of(set_);
         return std::move(set_);
     }
 
@@ -82,7 +96,6 @@ private:
         const std::size_t slash = path.rfind('/');
         return slash == std::string::npos ? "." : without_trailing_slash(path.substr(0, std::max<std::size_t>(slash, 1)));
     }
-    static std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
     void check_directory(const std::string& path, int fd) {
         struct stat status {};
@@ -190,17 +203,6 @@ private:
         set_.files.push_back({path, std::move(bytes)});
     }
 
-    void finish_hash() {
-        Sha256 hash;
-        for (std::size_t i = 0; i < set_.files.size(); ++i) {
-            // Lengths first, so that no two sets give one stream of bytes.
-            const std::string name = name_of(set_.files[i].path);
-            hash.add(fmt::format("{} {} {}\n", name.size(), name, set_.reports[i].bytes));
-            hash.add(set_.files[i].bytes);
-        }
-        set_.sha256 = hash.finish();
-    }
-
     const ConfigSetOptions& options_;
     std::vector<std::string> paths_;
     std::vector<UniqueFd> fds_;
@@ -228,7 +230,6 @@ ConfigSet load_config_set(const ConfigSetOptions& options) { return Loader(optio
 
 ConfigSet load_config_files(const std::vector<std::string>& paths, const Limits& limits) {
     ConfigSet set;
-    Sha256 hash;
     for (const std::string& path : paths) {
         const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
         std::string bytes;
@@ -242,11 +243,10 @@ ConfigSet load_config_files(const std::vector<std::string>& paths, const Limits&
             set.diagnostics.error(problem->code, {path, 0, 0, 1}, problem->text, problem->help);
             continue;
         }
-        hash.add(bytes);
         set.reports.push_back({path, sha256_of(bytes), bytes.size()});
         set.files.push_back({path, std::move(bytes)});
     }
-    set.sha256 = hash.finish();
+    set.sha256 = hash_of(set);
     return set;
 }
 

@@ -30,6 +30,7 @@ std::set<std::string> link_target_directories(const std::string& directory) {
     std::set<std::string> targets;
     std::error_code error;
     const std::string base = fs::canonical(directory, error).string() + "/";
+    if (error) return targets;
     for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
         std::error_code unresolved;
         if (!entry->is_symlink(unresolved)) continue;

@@ -29,7 +29,7 @@ struct Word {
 };
 template <class T>
 Word(std::string_view, T) -> Word<T>;
-constexpr std::array k_attachments = {Word{"auto", AttachmentSetting::automatic}, Word{"tcx", AttachmentSetting::tcx}, Word{"cls_bpf", AttachmentSetting::cls_bpf}};
+constexpr std::array k_attachments = {Word{"auto", Attachment::automatic}, Word{"tcx", Attachment::tcx}, Word{"cls_bpf", Attachment::cls_bpf}};
 constexpr std::array k_levels = {Word{"error", Priority::error}, Word{"warning", Priority::warning}, Word{"notice", Priority::notice},
                                  Word{"info", Priority::info}, Word{"debug", Priority::debug}};
 constexpr std::array<std::string_view, 4> k_keys = {"allow_empty", "attachment", "log_level", "settle_ms"};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/base/diagnostic.hpp"
+#include "shell/kernel/attachment.hpp"
 #include "shell/log/logger.hpp"
 
 #include <chrono>
@@ -9,13 +10,11 @@
 
 namespace rudder {
 
-enum class AttachmentSetting { automatic, tcx, cls_bpf };
-
 /// The daemon's own knobs: the optional /etc/rudder/rudder.toml. Read once, at start.
 struct Settings {
     bool allow_empty = false;                ///< an empty set may replace a policy with rules
     std::chrono::milliseconds settle{300};   ///< `settle_ms`
-    AttachmentSetting attachment = AttachmentSetting::automatic;
+    Attachment attachment = Attachment::automatic;
     Priority log_level = Priority::info;
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shell/daemon/control.hpp"
 
-#include "shell/kernel/unique_fd.hpp"
 #include "shell/os/os_error.hpp"
+#include "shell/os/unique_fd.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -57,9 +57,20 @@ ExitCode complain(const Error& error) {
     return error.code == EACCES || error.code == EPERM ? ExitCode::no_permission : ExitCode::unavailable;
 }
 
-ExitCode to_exit_code(int value) {
+/// Null when there is none: the library throws on a wrong type.
+Json member(const Json& object, const char* name) {
+    const auto found = object.find(name);
+    return found == object.end() ? Json() : *found;
+}
+
+std::string text_member(const Json& object, const char* name) {
+    const Json value = member(object, name);
+    return value.is_string() ? value.get<std::string>() : "";
+}
+
+ExitCode to_exit_code(std::int64_t value) {
     for (const ExitCode code : {ExitCode::ok, ExitCode::no_permission, ExitCode::configuration}) {
-        if (static_cast<int>(code) == value) return code;
+        if (static_cast<std::int64_t>(code) == value) return code;
     }
     return ExitCode::internal;
 }
@@ -95,15 +106,15 @@ ExitCode request_reload(const std::string& socket_path, const ReloadRequest& req
     const Result<std::string> answer = exchange(fd->get(), call);
     if (!answer) return complain(answer.error());
     const Json json = Json::parse(*answer, nullptr, false);
-    const Json parameters = json.is_object() ? json.value("parameters", Json::object()) : Json::object();
-    if (!parameters.is_object() || !parameters.contains("exit_code")) return complain({"the daemon gave no verdict", 0});
+    const Json verdict = member(json, "parameters");
+    const Json code = member(verdict, "exit_code");
+    if (!code.is_number_integer()) return complain({"the daemon gave no verdict", 0});
     if (is_json) {
-        fmt::print("{}\n", parameters.value("diagnostics_json", ""));
+        fmt::print("{}\n", text_member(verdict, "diagnostics_json"));
     } else {
-        fmt::print(stderr, "{}", parameters.value("diagnostics", ""));
-        fmt::print(stderr, "{}\n", parameters.value("summary", ""));
+        fmt::print(stderr, "{}{}\n", text_member(verdict, "diagnostics"), text_member(verdict, "summary"));
     }
-    return to_exit_code(parameters.value("exit_code", static_cast<int>(ExitCode::internal)));
+    return to_exit_code(code.get<std::int64_t>());
 }
 
 }  // namespace rudder

@@ -4,6 +4,7 @@
 #include "shell/config/config_watcher.hpp"
 #include "shell/daemon/notify.hpp"
 #include "shell/daemon/policy_keeper.hpp"
+#include "shell/daemon/self_check.hpp"
 #include "shell/daemon/snapshot.hpp"
 #include "shell/kernel/bpf_kernel.hpp"
 #include "shell/log/events.hpp"
@@ -30,6 +31,7 @@ using namespace std::chrono_literals;
 constexpr std::chrono::seconds k_audit_interval = 10s;
 constexpr std::chrono::microseconds k_first_retry = 1s;
 constexpr std::chrono::microseconds k_longest_retry = 60s;
+constexpr std::chrono::microseconds k_ready_retry = 1s;
 constexpr mode_t k_control_mode = 0660;
 constexpr mode_t k_status_mode = 0666;
 
@@ -48,15 +50,6 @@ struct Failure {
     ExitCode exit_code = ExitCode::internal;
     Error error;
 };
-
-Attachment to_attachment(AttachmentSetting setting) {
-    switch (setting) {
-        case AttachmentSetting::tcx: return Attachment::tcx;
-        case AttachmentSetting::cls_bpf: return Attachment::cls_bpf;
-        case AttachmentSetting::automatic: break;
-    }
-    return Attachment::automatic;
-}
 
 LibbpfSink libbpf_sink(Logger& logger) {
     return [&logger](LibbpfLevel level, std::string_view text) {
@@ -122,7 +115,7 @@ private:
 
     Status open_kernel() {
         BpfKernelOptions kernel_options;
-        kernel_options.attachment = to_attachment(settings_.attachment);
+        kernel_options.attachment = settings_.attachment;
         kernel_options.log = libbpf_sink(logger_);
         const Result<int> leftovers = BpfKernel::remove_leftovers(kernel_options);
         if (!leftovers) return leftovers.error().within("remove what an earlier daemon left");
@@ -145,6 +138,7 @@ private:
         Status status = keep(watcher_, ConfigWatcher::open(loop_.get(), options_.set.directories, timing, [this] { files_changed(); }));
         if (status) status = keep(retry_, Timer::open(loop_.get(), [this] { retry(); }));
         if (status) status = keep(audit_, Timer::open(loop_.get(), [this] { audit(); }));
+        if (status) status = keep(ready_, Timer::open(loop_.get(), [this] { tell_ready(); }));
         if (status) status = keep(watchdog_, Timer::open(loop_.get(), [this] { feed_watchdog(); }));
         return status;
     }
@@ -170,16 +164,20 @@ private:
         audit_->start(k_audit_interval);
         arm_retry();
         if (const auto timeout = notify::watchdog_timeout()) watchdog_->start(*timeout / 2);
-        notify::ready(keeper_->status_text());
+        tell_ready();
         return std::nullopt;
     }
 
     ReloadVerdict reload_and_notify(const ReloadRequest& request) {
-        notify::reloading();
+        (void)notify::reloading();
         ReloadVerdict verdict = keeper_->reload(request);
-        notify::ready(keeper_->status_text());
+        tell_ready();
         arm_retry();
         return verdict;
+    }
+
+    void tell_ready() {
+        if (!notify::ready(keeper_->status_text())) ready_->start(k_ready_retry);
     }
 
     void files_changed() {
@@ -214,7 +212,7 @@ private:
     }
 
     void after_change() {
-        notify::status(keeper_->status_text());
+        (void)notify::status(keeper_->status_text());
         arm_retry();
     }
 
@@ -233,10 +231,10 @@ private:
         const auto timeout = notify::watchdog_timeout();
         if (!timeout) return;
         watchdog_->start(*timeout / 2);
-        if (Status status = engine_->verify(); !status) {
-            return log(Priority::error, event::k_check_failed, status.error().message);
-        }
-        notify::watchdog();
+        const Status status = engine_->verify();
+        const SelfCheck::Verdict verdict = self_check_.note(status.is_ok());
+        if (verdict.is_news) log(Priority::error, event::k_check_failed, status.error().message);
+        if (verdict.is_alive) (void)notify::watchdog();
     }
 
     Snapshot snapshot() {
@@ -246,7 +244,7 @@ private:
     }
 
     void stop() {
-        notify::stopping();
+        (void)notify::stopping();
         if (!engine_ || engine_->applied().hooks.empty()) return;
         const std::size_t hooks = engine_->applied().hooks.size();
         if (Status status = engine_->detach_all(); !status) log(Priority::error, event::k_apply_failed, status.error().within("detach").message);
@@ -279,7 +277,9 @@ private:
     std::unique_ptr<ConfigWatcher> watcher_;
     std::unique_ptr<Timer> retry_;
     std::unique_ptr<Timer> audit_;
+    std::unique_ptr<Timer> ready_;
     std::unique_ptr<Timer> watchdog_;
+    SelfCheck self_check_;
     std::unique_ptr<VarlinkServer> control_;
     std::unique_ptr<VarlinkServer> status_;
     DaemonFacts facts_;

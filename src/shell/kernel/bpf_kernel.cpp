@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shell/kernel/bpf_kernel.hpp"
 
-#include "shell/kernel/bpf_error.hpp"
 #include "shell/kernel/features.hpp"
 #include "shell/kernel/map_info.hpp"
 #include "shell/kernel/tcx.hpp"
+#include "shell/os/os_error.hpp"
 
 #include <rudder_abi.h>
 
@@ -23,7 +23,7 @@ constexpr std::uint32_t k_slot = 0;  // the only entry of `active` and `programs
 
 Status set_slot(int map_fd, int value_fd, const std::string& operation) {
     if (const int result = bpf_map_update_elem(map_fd, &k_slot, &value_fd, BPF_ANY); result != 0) {
-        return errno_error(operation, result);
+        return os_error(operation, result);
     }
     return {};
 }
@@ -33,7 +33,7 @@ Result<std::uint32_t> slot_id(int map_fd, const std::string& operation) {
     std::uint32_t id = 0;
     const int result = bpf_map_lookup_elem(map_fd, &k_slot, &id);
     if (result != 0 && result != -ENOENT) {
-        return errno_error(operation, result);
+        return os_error(operation, result);
     }
     return result == 0 ? id : 0;
 }
@@ -171,11 +171,11 @@ Result<BpfKernel::Blob> BpfKernel::make_blob(const Image& image, std::uint64_t g
     }
     UniqueFd map(*created);
     if (const int result = bpf_map_update_elem(map.get(), &k_slot, value.data(), BPF_ANY); result != 0) {
-        return errno_error("fill the blob map", result);
+        return os_error("fill the blob map", result);
     }
     if (can_freeze_) {
         if (const int result = bpf_map_freeze(map.get()); result != 0) {
-            return errno_error("freeze the blob map", result);
+            return os_error("freeze the blob map", result);
         }
     }
     const Result<std::uint32_t> id = map_id(map.get());

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "shell/kernel/attachment.hpp"
 #include "shell/kernel/bpf_object.hpp"
 #include "shell/kernel/cls_bpf.hpp"
 #include "shell/kernel/hook_driver.hpp"
 #include "shell/kernel/kernel_port.hpp"
 #include "shell/kernel/libbpf_log.hpp"
 #include "shell/kernel/next_hop_table.hpp"
-#include "shell/kernel/unique_fd.hpp"
+#include "shell/os/unique_fd.hpp"
 
 #include <cstdint>
 #include <map>
@@ -16,8 +17,6 @@
 #include <vector>
 
 namespace rudder {
-
-enum class Attachment { automatic, tcx, cls_bpf };
 
 struct BpfKernelOptions {
     Attachment attachment = Attachment::automatic;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shell/kernel/bpf_object.hpp"
 
-#include "shell/kernel/bpf_error.hpp"
 #include "shell/kernel/map_info.hpp"
-#include "shell/kernel/unique_fd.hpp"
+#include "shell/os/os_error.hpp"
+#include "shell/os/unique_fd.hpp"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -15,6 +15,7 @@
 #include "rudder_tc.skel.h"
 #pragma GCC diagnostic pop
 
+#include <array>
 #include <cassert>
 #include <cerrno>
 #include <cstring>
@@ -42,7 +43,7 @@ bool is_own_map_of_tier(const bpf_map* map) {
 }
 
 Error load_error(const LibbpfCapture& log, const std::string& operation, int code) {
-    Error error = errno_error(operation, code);
+    Error error = os_error(operation, code);
     const std::string tail = log.tail();
     if (!tail.empty()) {
         error.message += " (" + tail + ")";
@@ -86,10 +87,13 @@ Status BpfObject::load(const LibbpfCapture& log) {
 }
 
 Status BpfObject::fill_stages() {
-    const std::uint32_t forward = 0;  // RUDDER_STAGE_FORWARD
-    const int program = bpf_program__fd(skeleton_->bpf->progs.rudder_forward);
-    if (bpf_map_update_elem(map_fd("stages"), &forward, &program, BPF_ANY) != 0) {
-        return errno_error("fill the stages", errno);
+    const rudder_tc_bpf& bpf = *skeleton_->bpf;
+    const std::array programs{bpf.progs.rudder_forward, bpf.progs.rudder_classify};  // RUDDER_STAGE_*
+    for (std::uint32_t stage = 0; stage < programs.size(); ++stage) {
+        const int program = bpf_program__fd(programs[stage]);
+        if (bpf_map_update_elem(map_fd("stages"), &stage, &program, BPF_ANY) != 0) {
+            return os_error("fill the stages", errno);
+        }
     }
     return {};
 }
@@ -130,7 +134,7 @@ Status BpfObject::share_maps(const BpfObject& hooks) {
         }
         const int shared = hooks.map_fd(bpf_map__name(map));
         if (const int result = bpf_map__reuse_fd(map, shared); result != 0) {
-            return errno_error(std::string("share map ") + bpf_map__name(map), result);
+            return os_error(std::string("share map ") + bpf_map__name(map), result);
         }
     }
     return {};
@@ -200,7 +204,7 @@ Result<int> create_blob_map(std::uint32_t blob_bytes) {
     options.map_flags = BPF_F_RDONLY_PROG;
     const int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "rudder_blob", sizeof(std::uint32_t), blob_bytes, 1, &options);
     if (fd < 0) {
-        Error error = errno_error("create a blob map of " + std::to_string(blob_bytes) + " bytes", fd);
+        Error error = os_error("create a blob map of " + std::to_string(blob_bytes) + " bytes", fd);
         if (error.code == E2BIG) {
             error.message += " (this kernel limits a map value to 4 MiB; Linux 6.0 and later do not)";
         }

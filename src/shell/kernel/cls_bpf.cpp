@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shell/kernel/cls_bpf.hpp"
 
-#include "shell/kernel/bpf_error.hpp"
 #include "shell/kernel/tc_netlink.hpp"
+#include "shell/os/os_error.hpp"
 
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
@@ -55,7 +55,7 @@ Status ensure_clsact(const HookSpec& hook) {
     bpf_tc_hook tc = tc_hook(hook);
     const int result = bpf_tc_hook_create(&tc);
     if (result != 0 && result != -EEXIST) {
-        return errno_error("create clsact qdisc", result);
+        return os_error("create clsact qdisc", result);
     }
     return {};
 }
@@ -72,7 +72,7 @@ Error conflict_error(const HookSpec& hook, const ClsBpfPlace& place, int code) {
             }
         }
     }
-    return errno_error("add bpf filter", code);
+    return os_error("add bpf filter", code);
 }
 
 Status remove_filter(const HookSpec& hook, const ClsBpfPlace& place) {
@@ -80,7 +80,7 @@ Status remove_filter(const HookSpec& hook, const ClsBpfPlace& place) {
     const bpf_tc_opts options = tc_place(place);
     const int result = bpf_tc_detach(&tc, &options);
     if (result != 0 && result != -ENOENT && result != -ENODEV) {
-        return errno_error("delete bpf filter at " + hook_text(hook), result);
+        return os_error("delete bpf filter at " + hook_text(hook), result);
     }
     return {};
 }
@@ -179,7 +179,7 @@ Result<std::vector<HookStatus>> ClsBpfDriver::list() {
 Result<int> remove_leftover_filters(const ClsBpfPlace& place) {
     const std::unique_ptr<struct if_nameindex, decltype(&if_freenameindex)> names(if_nameindex(), if_freenameindex);
     if (!names) {
-        return errno_error("list network devices", errno);
+        return os_error("list network devices", errno);
     }
     int removed = 0;
     Status first_failure;

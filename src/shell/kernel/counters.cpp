@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shell/kernel/counters.hpp"
 
-#include "shell/kernel/bpf_error.hpp"
+#include "shell/os/os_error.hpp"
 
 #include <rudder_abi.h>
 
@@ -61,7 +61,7 @@ private:
             const int result = bpf_map_lookup_batch(map_fd_, done == 0 ? nullptr : &position, &position, keys.data(),
                                                     values.data(), &count, nullptr);
             if (result != 0 && result != -ENOENT) {
-                return errno_error("read counters in a batch", result);
+                return os_error("read counters in a batch", result);
             }
             for (std::uint32_t i = 0; i < count; ++i) {
                 if (keys[i] < entries_) {
@@ -83,7 +83,7 @@ private:
                 if (result == -ENOENT) {  // past the end of the map
                     break;
                 }
-                return errno_error("read counter " + std::to_string(entry), result);
+                return os_error("read counter " + std::to_string(entry), result);
             }
             add(entry, values.data());
         }
@@ -115,7 +115,7 @@ Result<FailureKeys> failure_keys(int map_fd, std::uint32_t max_entries) {
             if (result == -ENOENT) {
                 break;
             }
-            return errno_error("list failures", result);
+            return os_error("list failures", result);
         }
         keys.insert(next);
         key = next;
@@ -129,7 +129,7 @@ Result<FailureKeys> failure_keys(int map_fd, std::uint32_t max_entries) {
 Result<std::uint32_t> possible_cpus() {
     const int cpus = libbpf_num_possible_cpus();
     if (cpus < 1) {
-        return errno_error("count possible CPUs", cpus);
+        return os_error("count possible CPUs", cpus);
     }
     return static_cast<std::uint32_t>(cpus);
 }
@@ -163,7 +163,7 @@ Result<std::vector<FailureCount>> read_failure_map(int map_fd, std::uint32_t cpu
             if (result == -ENOENT) {
                 continue;
             }
-            return errno_error("read failures", result);
+            return os_error("read failures", result);
         }
         FailureCount failure{key.slot, key.reason, 0};
         for (const std::uint64_t value : values) {
@@ -177,7 +177,7 @@ Result<std::vector<FailureCount>> read_failure_map(int map_fd, std::uint32_t cpu
 Status clear_counter(int map_fd, std::uint32_t cpus, std::uint32_t slot) {
     const std::vector<rudder_counter> zero(cpus);
     if (const int result = bpf_map_update_elem(map_fd, &slot, zero.data(), BPF_ANY); result != 0) {
-        return errno_error("clear counter " + std::to_string(slot), result);
+        return os_error("clear counter " + std::to_string(slot), result);
     }
     return {};
 }
@@ -192,7 +192,7 @@ Status clear_failures(int map_fd, std::uint32_t max_entries, const std::set<std:
             continue;
         }
         if (const int result = bpf_map_delete_elem(map_fd, &key); result != 0 && result != -ENOENT) {
-            return errno_error("clear failures of slot " + std::to_string(key.slot), result);
+            return os_error("clear failures of slot " + std::to_string(key.slot), result);
         }
     }
     return {};

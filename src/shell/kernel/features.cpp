@@ -2,7 +2,7 @@
 #include "shell/kernel/features.hpp"
 
 #include "core/compile/image.hpp"
-#include "shell/kernel/unique_fd.hpp"
+#include "shell/os/unique_fd.hpp"
 
 #include <bpf/bpf.h>
 #include <sys/resource.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shell/kernel/map_info.hpp"
 
-#include "shell/kernel/bpf_error.hpp"
+#include "shell/os/os_error.hpp"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "shell/kernel/unique_fd.hpp"
+#include "shell/os/unique_fd.hpp"
 
 namespace rudder {
 namespace {
@@ -40,7 +40,7 @@ Result<bpf_map_info> info_of(int map_fd) {
     bpf_map_info info{};
     std::uint32_t bytes = sizeof(info);
     if (const int result = bpf_obj_get_info_by_fd(map_fd, &info, &bytes); result != 0) {
-        return errno_error("read map info", result);
+        return os_error("read map info", result);
     }
     return info;
 }
@@ -70,7 +70,7 @@ Result<std::uint32_t> program_id(int program_fd) {
     bpf_prog_info info{};
     std::uint32_t bytes = sizeof(info);
     if (const int result = bpf_obj_get_info_by_fd(program_fd, &info, &bytes); result != 0) {
-        return errno_error("read program info", result);
+        return os_error("read program info", result);
     }
     return std::uint32_t{info.id};
 }

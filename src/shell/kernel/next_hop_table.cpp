@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shell/kernel/next_hop_table.hpp"
 
-#include "shell/kernel/bpf_error.hpp"
+#include "shell/os/os_error.hpp"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -48,7 +48,7 @@ rudder_next_hop next_hop_layout(const NextHopEntry& entry) {
 Result<NextHopTable> NextHopTable::map(int map_fd, std::uint32_t entries) {
     void* address = mmap(nullptr, mapped_bytes(entries), PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
     if (address == MAP_FAILED) {
-        return errno_error("map the next-hop table", errno);
+        return os_error("map the next-hop table", errno);
     }
     return NextHopTable(static_cast<rudder_next_hop*>(address), entries);
 }

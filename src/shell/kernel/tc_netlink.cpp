@@ -2,12 +2,16 @@
 #include "shell/kernel/tc_netlink.hpp"
 
 #include "shell/kernel/hook_driver.hpp"
+#include "shell/os/os_error.hpp"
 
 #include <linux/pkt_cls.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
+
+#include <sys/socket.h>
+#include <sys/time.h>
 
 #include <array>
 #include <cerrno>
@@ -17,6 +21,8 @@ namespace rudder {
 namespace {
 
 constexpr int k_attempts = 5;
+/// The kernel answers a dump at once; a lost answer must not hold up the daemon for good.
+constexpr timeval k_answer_timeout{5, 0};
 
 using Socket = std::unique_ptr<nl_sock, decltype(&nl_socket_free)>;
 using Message = std::unique_ptr<nl_msg, decltype(&nlmsg_free)>;
@@ -85,6 +91,9 @@ Result<std::vector<TcFilter>> dump_filters(const HookSpec& hook) {
     }
     if (const int result = nl_connect(socket.get(), NETLINK_ROUTE); result != 0) {
         return netlink_error(hook, result);
+    }
+    if (::setsockopt(nl_socket_get_fd(socket.get()), SOL_SOCKET, SO_RCVTIMEO, &k_answer_timeout, sizeof(k_answer_timeout)) != 0) {
+        return os_error("set netlink answer time-out", errno);
     }
     std::vector<TcFilter> filters;
     nl_socket_modify_cb(socket.get(), NL_CB_VALID, NL_CB_CUSTOM, take_filter, &filters);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shell/kernel/tcx.hpp"
 
-#include "shell/kernel/bpf_error.hpp"
+#include "shell/os/os_error.hpp"
 
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
@@ -55,7 +55,7 @@ Result<TcxLinkInfo> link_info(int fd) {
     TcxLinkInfo info;
     std::uint32_t bytes = sizeof(info);
     if (const int result = bpf_obj_get_info_by_fd(fd, &info, &bytes); result != 0) {
-        return errno_error("read tcx link info", result);
+        return os_error("read tcx link info", result);
     }
     return info;
 }
@@ -81,7 +81,7 @@ Result<Chain> query(const HookSpec& hook) {
         if (error == ENOENT) {  // nothing attached there
             return Chain{};
         }
-        return errno_error("bpf program query on " + hook_text(hook), error);
+        return os_error("bpf program query on " + hook_text(hook), error);
     }
     chain.program_ids.resize(std::min(attr.count, k_max_programs));
     chain.link_ids.resize(chain.program_ids.size());
@@ -127,7 +127,7 @@ Result<bool> has_tcx(const HookProgram& program) {
     if (error == EINVAL || error == EOPNOTSUPP || error == 524) {
         return false;
     }
-    return errno_error("probe for tcx", error);
+    return os_error("probe for tcx", error);
 }
 
 Status TcxDriver::attach(const HookSpec& hook, const HookProgram& program) {
@@ -146,7 +146,7 @@ Status TcxDriver::attach(const HookSpec& hook, const HookProgram& program) {
     const int fd = bpf_link_create(program.fd, static_cast<int>(hook.ifindex), attach_type(hook.direction), nullptr);
     const int error = errno;
     if (fd < 0) {
-        return errno_error(operation, error);
+        return os_error(operation, error);
     }
     Link link{UniqueFd(fd), 0};
     const Result<TcxLinkInfo> info = link_info(fd);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "shell/kernel/hook_driver.hpp"
-#include "shell/kernel/unique_fd.hpp"
+#include "shell/os/unique_fd.hpp"
 
 #include <map>
 

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "core/base/result.hpp"
-#include "shell/kernel/unique_fd.hpp"
 #include "shell/os/event_loop.hpp"
+#include "shell/os/unique_fd.hpp"
 #include "shell/status/varlink_message.hpp"
 
 #include <chrono>

@@ -22,7 +22,7 @@ TEST_CASE("without a file the defaults hold") {
     CHECK(none.diagnostics.all().empty());
     CHECK_FALSE(none.settings.allow_empty);
     CHECK(none.settings.settle == std::chrono::milliseconds(300));
-    CHECK(none.settings.attachment == AttachmentSetting::automatic);
+    CHECK(none.settings.attachment == Attachment::automatic);
     CHECK(none.settings.log_level == Priority::info);
 }
 
@@ -31,7 +31,7 @@ TEST_CASE("every key is taken over") {
     CHECK(all.diagnostics.all().empty());
     CHECK(all.settings.allow_empty);
     CHECK(all.settings.settle == std::chrono::milliseconds(500));
-    CHECK(all.settings.attachment == AttachmentSetting::cls_bpf);
+    CHECK(all.settings.attachment == Attachment::cls_bpf);
     CHECK(all.settings.log_level == Priority::debug);
 }
 
