@@ -7,7 +7,7 @@
 
 #include "rudder_maps.h"
 
-__attribute__((noinline)) int rudder_count_traffic(__u32 slot, __u32 bytes)
+static __always_inline int rudder_add_traffic(__u32 slot, __u32 bytes)
 {
 	struct rudder_counter *counter = bpf_map_lookup_elem(&counters, &slot);
 
@@ -16,6 +16,11 @@ __attribute__((noinline)) int rudder_count_traffic(__u32 slot, __u32 bytes)
 	counter->packets++;
 	counter->bytes += bytes;
 	return 0;
+}
+
+__attribute__((noinline)) int rudder_count_traffic(__u32 slot, __u32 bytes)
+{
+	return rudder_add_traffic(slot, bytes);
 }
 
 __attribute__((noinline)) int rudder_count_reason(__u32 reason)

@@ -15,8 +15,6 @@
 #include "rudder_verdict.h"
 #include "rudder_way.h"
 
-#define RUDDER_STAGE_FORWARD 0u
-
 /* Addresses, ports and DSCP stay, the device exists. */
 #define RUDDER_NOT_PLAIN (RUDDER_REWRITE_DST_IP | RUDDER_REWRITE_SRC_IP | RUDDER_REWRITE_DST_PORT | \
 			  RUDDER_REWRITE_SRC_PORT | RUDDER_REWRITE_DSCP | RUDDER_TARGET_DEFERRED)
@@ -108,7 +106,7 @@ static __always_inline int rudder_forward_packet(struct __sk_buff *skb, struct r
 	}
 	for (int i = 0; i < 3; i++)
 		rudder_store32_be(data + i * 4, s->macs[i]);
-	rudder_count_traffic(s->forward.rule_slot, s->frame_bytes);
-	rudder_count_traffic(s->forward.target_slot, s->frame_bytes);
+	rudder_add_traffic(s->forward.rule_slot, s->frame_bytes);
+	rudder_add_traffic(s->forward.target_slot, s->frame_bytes);
 	return (int)bpf_redirect(s->forward.ifindex, 0);
 }

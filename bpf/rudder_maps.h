@@ -42,11 +42,13 @@ struct {
 	__type(value, __u32);
 } programs SEC(".maps");
 
-/* Stage -> program that rudder_classify goes on to. Each tier has its own, filled by rudderd after loading; an empty
- * slot only costs speed. */
+/* Stage -> program that rudder_classify goes on to. Each tier has its own, filled by rudderd after loading. */
+#define RUDDER_STAGE_FORWARD 0u  /* rudder_forward; an empty slot only costs speed */
+#define RUDDER_STAGE_CLASSIFY 1u /* rudder_classify, for a packet that starts again */
+#define RUDDER_STAGE_COUNT 2u
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, RUDDER_STAGE_COUNT);
 	__type(key, __u32);
 	__type(value, __u32);
 } stages SEC(".maps");

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
 /*
- * The classifier in pieces that the verifier looks at once each (global functions), because inlined its walk alone
- * takes more than the million instructions a program may cost.
+ * The active generation, and the part of the classifier that is a function of its own: inlined, the lists of
+ * extended entries would multiply what the verifier has to follow beyond its limit.
  *
- * A global function cannot be given the blob, so it looks it up again. Invariant I5 holds all the same: whoever
- * meets another generation than the packet began with says so, and the packet starts again from the beginning. A
- * publish returns only after running programs have ended, so a second start meets no third generation.
+ * A global function cannot be given the blob, so it looks it up again. Invariant I5 holds all the same: meeting
+ * another generation than the packet began with, it says so, and the packet starts again from the beginning
+ * (RUDDER_STAGE_CLASSIFY). A publish returns only after running programs have ended, so that happens once at most.
  */
 #pragma once
 
 #include "rudder_maps.h"
-
-#define RUDDER_ATTEMPTS 3u
 
 static __always_inline const char *rudder_active_blob(void)
 {
@@ -46,16 +44,4 @@ __attribute__((noinline)) int rudder_extension_rank(__u32 result)
 		return (int)RUDDER_NO_RULE;
 	subject = rudder_subject_of(&s->packet);
 	return (int)rudder_extended_rank(blob, blob_bytes, &subject, result);
-}
-
-/* The rank of the first rule that matches scratch->packet, RUDDER_NO_RULE if none does. */
-__attribute__((noinline)) int rudder_match(void)
-{
-	struct rudder_scratch *s = rudder_get_scratch();
-	const char *blob;
-
-	if (!s)
-		return (int)RUDDER_NO_RULE;
-	blob = rudder_same_blob(s);
-	return blob ? (int)rudder_classify_packet(blob, blob_bytes, &s->packet, &s->key) : (int)RUDDER_NO_RULE;
 }

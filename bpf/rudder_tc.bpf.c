@@ -39,29 +39,69 @@ int rudder_egress(struct __sk_buff *skb)
 
 /* ---- parsing ----------------------------------------------------------------------------------- */
 
-/* Parses into scratch->packet. Returns enum rudder_parse_result. */
+/* Field by field: the parser's locals stay in registers, and no later load is wider than its store. */
+static __always_inline void rudder_keep_packet(struct rudder_packet *to, const struct rudder_packet *from)
+{
+	for (int i = 0; i < 4; i++) {
+		to->src_be[i] = from->src_be[i];
+		to->dst_be[i] = from->dst_be[i];
+	}
+	to->src_port = from->src_port;
+	to->dst_port = from->dst_port;
+	to->family = from->family;
+	to->protocol = from->protocol;
+	to->tos = from->tos;
+	to->ttl = from->ttl;
+	to->flags = from->flags;
+	to->l3_offset = from->l3_offset;
+	to->l4_offset = from->l4_offset;
+	to->vlan_tci = from->vlan_tci;
+	to->l3_bytes = from->l3_bytes;
+	to->ip_header_bytes = from->ip_header_bytes;
+	to->l4_checksum = from->l4_checksum;
+}
+
+static __always_inline void rudder_look_at(struct __sk_buff *skb, const struct rudder_scratch *s,
+					   struct rudder_frame *frame)
+{
+	frame->data = (const __u8 *)(long)skb->data;
+	frame->data_end = (const __u8 *)(long)skb->data_end;
+	frame->frame_bytes = skb->len;
+	frame->has_vlan_tag = skb->vlan_present != 0;
+	frame->vlan_tci = (__u16)skb->vlan_tci;
+	frame->is_layer3 = s->is_layer3_hook != 0;
+}
+
+/* Parses into scratch->packet, but for its hook class. Returns enum rudder_parse_result. */
 __attribute__((noinline)) int rudder_parse_packet(struct __sk_buff *skb)
 {
 	struct rudder_scratch *s = rudder_get_scratch();
+	struct rudder_packet packet = {};
 	struct rudder_frame frame;
+	int result;
 
 	if (!s)
 		return RUDDER_PARSE_NOT_IP;
-	frame.data = (const __u8 *)(long)skb->data;
-	frame.data_end = (const __u8 *)(long)skb->data_end;
-	frame.frame_bytes = skb->len;
-	frame.has_vlan_tag = skb->vlan_present != 0;
-	frame.vlan_tci = (__u16)skb->vlan_tci;
-	frame.is_layer3 = s->is_layer3_hook != 0;
-	frame.is_gso = skb->gso_size != 0;
-	return rudder_parse(&frame, &s->packet);
+	rudder_look_at(skb, s, &frame);
+	result = rudder_parse(&frame, &packet);
+	if (result == RUDDER_PARSE_OK)
+		rudder_keep_packet(&s->packet, &packet);
+	return result;
 }
 
-static __always_inline int rudder_parse_or_pull(struct __sk_buff *skb)
+static __always_inline int rudder_parse_or_pull(struct __sk_buff *skb, struct rudder_scratch *s)
 {
 	__u32 wanted = skb->len < RUDDER_MAX_HEADER_BYTES + 4 ? skb->len : RUDDER_MAX_HEADER_BYTES + 4;
-	int result = rudder_parse_packet(skb);
+	struct rudder_packet packet = {};
+	struct rudder_frame frame;
+	int result;
 
+	rudder_look_at(skb, s, &frame);
+	if (rudder_parse_plain(&frame, &packet)) {
+		rudder_keep_packet(&s->packet, &packet);
+		return RUDDER_PARSE_OK;
+	}
+	result = rudder_parse_packet(skb);
 	if (result != RUDDER_PARSE_SHORT || bpf_skb_pull_data(skb, wanted))
 		return result;
 	return rudder_parse_packet(skb);
@@ -183,7 +223,7 @@ static __always_inline int rudder_is_ours(struct __sk_buff *skb, struct rudder_s
 		rudder_count_reason(RUDDER_REASON_NOT_FOR_US);
 		return 0;
 	}
-	result = rudder_parse_or_pull(skb);
+	result = rudder_parse_or_pull(skb, s);
 	if (result == RUDDER_PARSE_SHORT)
 		rudder_count_reason(RUDDER_REASON_SHORT);
 	else if (result == RUDDER_PARSE_MALFORMED)
@@ -205,15 +245,15 @@ static __always_inline __u32 rudder_find_rule(struct __sk_buff *skb, const char 
 	s->packet.hook_class = hook->hook_class;
 	if (!rudder_is_ours(skb, s))
 		return RUDDER_NO_RULE;
-	return (__u32)rudder_match();
+	return rudder_classify_packet(blob, blob_bytes, &s->packet, &s->key);
 }
 
 SEC("tc")
 int rudder_classify(struct __sk_buff *skb)
 {
 	struct rudder_scratch *s = rudder_get_scratch();
-	__u32 rank = RUDDER_NO_RULE;
-	const char *blob = NULL;
+	const char *blob;
+	__u32 rank;
 
 	if (!s)
 		return RUDDER_NEXT;
@@ -225,16 +265,15 @@ int rudder_classify(struct __sk_buff *skb)
 	s->frame_bytes = skb->len;
 	s->is_transport_changed = 0;
 	s->is_header_added = 0;
-	RUDDER_NO_UNROLL
-	for (__u32 attempt = 0; attempt < RUDDER_ATTEMPTS; attempt++) {
-		blob = rudder_active_blob();
-		if (!blob)
-			return RUDDER_NEXT;
-		s->generation = ((const struct rudder_blob_header *)blob)->generation;
-		s->is_stale = 0;
-		rank = rudder_find_rule(skb, blob, s);
-		if (!s->is_stale)
-			break;
+	blob = rudder_active_blob();
+	if (!blob)
+		return RUDDER_NEXT;
+	s->generation = ((const struct rudder_blob_header *)blob)->generation;
+	s->is_stale = 0;
+	rank = rudder_find_rule(skb, blob, s);
+	if (s->is_stale) {
+		bpf_tail_call(skb, &stages, RUDDER_STAGE_CLASSIFY);
+		return RUDDER_NEXT;
 	}
 	return rank == RUDDER_NO_RULE ? RUDDER_NEXT : rudder_act(skb, blob, s, rank);
 }

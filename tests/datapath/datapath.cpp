@@ -85,7 +85,9 @@ std::unique_ptr<Datapath> Datapath::load(std::string& why) {
     const int program = bpf_program__fd(bpf->progs.rudder_classify);
     bpf_map_update_elem(bpf_map__fd(bpf->maps.programs), &key, &program, BPF_ANY);
     const int forward = bpf_program__fd(bpf->progs.rudder_forward);
+    const std::uint32_t again = 1;
     bpf_map_update_elem(bpf_map__fd(bpf->maps.stages), &key, &forward, BPF_ANY);
+    bpf_map_update_elem(bpf_map__fd(bpf->maps.stages), &again, &program, BPF_ANY);
     return std::unique_ptr<Datapath>(new Datapath(bpf));
 }
 

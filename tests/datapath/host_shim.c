@@ -9,7 +9,7 @@
 #include "rudder_rewrite.h"
 #pragma GCC diagnostic pop
 
-int host_parse(const void *data, __u32 linear, __u32 frame_bytes, int is_layer3, struct rudder_packet *packet)
+static struct rudder_frame frame_of(const void *data, __u32 linear, __u32 frame_bytes, int is_layer3)
 {
 	struct rudder_frame frame;
 
@@ -18,7 +18,21 @@ int host_parse(const void *data, __u32 linear, __u32 frame_bytes, int is_layer3,
 	frame.data_end = frame.data + linear;
 	frame.frame_bytes = frame_bytes;
 	frame.is_layer3 = is_layer3 != 0;
+	return frame;
+}
+
+int host_parse(const void *data, __u32 linear, __u32 frame_bytes, int is_layer3, struct rudder_packet *packet)
+{
+	struct rudder_frame frame = frame_of(data, linear, frame_bytes, is_layer3);
+
 	return rudder_parse(&frame, packet);
+}
+
+int host_parse_plain(const void *data, __u32 linear, __u32 frame_bytes, int is_layer3, struct rudder_packet *packet)
+{
+	struct rudder_frame frame = frame_of(data, linear, frame_bytes, is_layer3);
+
+	return rudder_parse_plain(&frame, packet);
 }
 
 int host_rewrite(void *data, const struct rudder_packet *packet, const struct rudder_target *target, __u32 direction)

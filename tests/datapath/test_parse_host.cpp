@@ -97,6 +97,28 @@ TEST_CASE("headers outside the linear part ask for a pull, never for a guess") {
     }
 }
 
+TEST_CASE("the instance for plain frames says what the parser says, or nothing") {
+    Random random(5);
+    int taken = 0;
+    for (int i = 0; i < 20000; i++) {
+        const Frame frame = random_frame(random, k_mac);
+        const auto size = static_cast<__u32>(frame.size());
+        const auto linear = i % 2 == 0 ? size : static_cast<__u32>(random()) % (size + 1);
+        const bool is_layer3 = i % 16 == 0;
+        const auto bytes = exact(frame, linear);
+        rudder_packet plain{}, general{};
+        if (host_parse_plain(bytes.data(), linear, size, is_layer3, &plain) == 0) {
+            continue;
+        }
+        taken++;
+        INFO(hex(frame) << " linear " << linear);
+        REQUIRE_FALSE(is_layer3);
+        REQUIRE(host_parse(bytes.data(), linear, size, 0, &general) == 0);
+        REQUIRE(__builtin_memcmp(&plain, &general, sizeof(plain)) == 0);
+    }
+    CHECK(taken > 2000);
+}
+
 TEST_CASE("a GSO packet beyond 64 KiB has no length of its own") {
     const Frame frame = Ethernet{} / Ipv4{} / Tcp{} / payload(100);
     Frame big = frame;
