@@ -185,7 +185,7 @@ void corner(Random& random, const std::vector<IpPrefix>& prefixes, IpFamily fami
                            : mode == 0  ? false
                            : mode == 1  ? true
                                         : chance(random, 50);
-        bytes[bit / 8] = static_cast<std::uint8_t>(bytes[bit / 8] | (value ? 0x80u >> (bit % 8) : 0));
+        bytes[bit / 8] = static_cast<std::uint8_t>(bytes[bit / 8] | (value ? 0x80u >> (bit % 8) : 0u));
     }
     if (mode < 2 && chance(random, 25)) {
         add_one(bytes.data(), size, chance(random, 50) ? 1 : -1);

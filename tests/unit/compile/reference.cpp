@@ -79,7 +79,7 @@ Reference::Reference(const Policy& policy, const Topology& topology) : policy_(p
         if (is_installed(rule, topology)) {
             selected.resize(topology.links.empty() ? 1 : topology.links.rbegin()->first + 1, false);
             for (const auto& [ifindex, link] : topology.links) {
-                selected[ifindex] = !link.is_loopback && selects(rule.match.interface, link);
+                selected[ifindex] = selects(rule.match.interface, link);
             }
         }
         selected_.push_back(std::move(selected));

@@ -43,7 +43,7 @@ TEST_CASE("equal inputs give equal bytes") {
     }
 }
 
-TEST_CASE("only devices with rules in a direction get a hook, loopback never") {
+TEST_CASE("only devices with rules in a direction get a hook, loopback only by its name") {
     Rule egress = rule("out", RuleType::drop, "eth1");
     egress.match.direction = Direction::egress;
     const Topology topology = make_topology(3);
@@ -51,10 +51,11 @@ TEST_CASE("only devices with rules in a direction get a hook, loopback never") {
     const std::uint32_t eth1 = find_link(topology, "eth1")->ifindex;
     const Image some = compiled(policy({rule("in", RuleType::drop, "eth0"), egress}), topology);
     CHECK(some.hooks == std::vector<HookSpec>{{eth0, Direction::ingress}, {eth1, Direction::egress}});
+    CHECK(compiled(policy({rule("everywhere", RuleType::drop, "any")}), topology).hooks.size() == 3);
     const Image all = compiled(policy({rule("everywhere", RuleType::drop, "any"), rule("lo", RuleType::drop, "lo")}), topology);
-    CHECK(all.hooks.size() == 3);
-    CHECK(all.rules[1].is_deferred);
-    CHECK(all.rules[1].reason == "no interface lo");
+    CHECK(all.hooks.size() == 4);
+    CHECK_FALSE(all.rules[1].is_deferred);
+    CHECK(all.rules[1].hooks == std::vector<HookSpec>{{1, Direction::ingress}});
 }
 
 TEST_CASE("hooks with the same rules share a class") {
