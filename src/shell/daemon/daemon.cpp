@@ -185,7 +185,7 @@ private:
             facts_.inotify_overflows = watcher_->overflows();
             log(Priority::warning, event::k_overflow, "the inotify queue overflowed; the whole set is read again");
         }
-        (void)keeper_->reload({});
+        keeper_->rescan();
         after_change();
     }
 

@@ -32,8 +32,17 @@ std::string first_error(const Diagnostics& diagnostics) {
 PolicyKeeper::PolicyKeeper(ConfigSetOptions set, bool allow_empty, Engine& engine, Logger& logger)
     : set_(std::move(set)), allow_empty_(allow_empty), engine_(engine), logger_(logger) {}
 
-ReloadVerdict PolicyKeeper::reload(const ReloadRequest& request) {
-    PolicyLoad load = judge(load_config_set(set_), set_.limits);
+ReloadVerdict PolicyKeeper::reload(const ReloadRequest& request) { return take(load_config_set(set_), request); }
+
+void PolicyKeeper::rescan() {
+    ConfigSet set = load_config_set(set_);
+    const bool is_known = !set.diagnostics.has_errors() && set.sha256 == judged_sha256_;
+    if (!is_known) (void)take(std::move(set), {});
+}
+
+ReloadVerdict PolicyKeeper::take(ConfigSet set, const ReloadRequest& request) {
+    judged_sha256_ = set.diagnostics.has_errors() ? "" : set.sha256;
+    PolicyLoad load = judge(std::move(set), set_.limits);
     refuse_to_become_empty(load);
     record_.last_unix_us = unix_us();
     record_.last_diagnostics = load.diagnostics;

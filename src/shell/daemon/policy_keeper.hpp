@@ -32,6 +32,8 @@ public:
     PolicyKeeper(ConfigSetOptions set, bool allow_empty, Engine& engine, Logger& logger);
 
     ReloadVerdict reload(const ReloadRequest& request);
+    /// A hint that files may have changed: as reload, but the bytes judged last are not judged again.
+    void rescan();
     void reconcile();
     /// Puts back hooks that vanished from the kernel.
     void repair();
@@ -45,6 +47,7 @@ public:
     [[nodiscard]] const LoadRecord& record() const { return record_; }
 
 private:
+    ReloadVerdict take(ConfigSet set, const ReloadRequest& request);
     void refuse_to_become_empty(PolicyLoad& load) const;
     ReloadVerdict reject(const PolicyLoad& load, const ReloadRequest& request);
     ReloadVerdict accept(PolicyLoad load, const ReloadRequest& request);
@@ -58,6 +61,7 @@ private:
     Logger& logger_;
     LoadRecord record_;
     std::string reported_rejection_;  ///< the findings last logged, so that a rescan does not repeat them
+    std::string judged_sha256_;       ///< of the set judged last; empty if it could not be read as a whole
     std::string failure_;             ///< why the wanted policy is not applied; empty if it is
     std::set<std::string> warnings_;  ///< of the last attempt, so that a retry does not repeat them
     bool needs_retry_ = false;

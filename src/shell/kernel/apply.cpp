@@ -220,6 +220,9 @@ std::vector<Error> finish_leftovers(KernelPort& kernel, Applied& applied) {
         return failures;
     }
     Slots& slots = applied.image.slots;
+    if (slots.uncleared_counters.empty()) {
+        return failures;
+    }
     release_counters(kernel, slots, slots.uncleared_counters, true, failures);
     return failures;
 }

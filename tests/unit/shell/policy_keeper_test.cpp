@@ -95,6 +95,55 @@ TEST_CASE("an empty set is a policy to start with") {
     CHECK(k.engine.applied().generation == 1);
 }
 
+TEST_CASE("a rescan takes what changed and does not judge the same bytes twice") {
+    Keeping k;
+    REQUIRE(k.reload() == ExitCode::ok);
+    const std::uint64_t accepted = k.keeper.record().accepted;
+    k.keeper.rescan();
+    CHECK(k.keeper.record().accepted == accepted);
+    k.top.write("conf.d/20.toml", rule_text("b", 20));
+    k.keeper.rescan();
+    CHECK(k.engine.policy().rules.size() == 2);
+    k.top.write("conf.d/20.toml", "nonsense = 1\n");
+    k.keeper.rescan();
+    k.keeper.rescan();
+    CHECK(k.keeper.record().rejected == 1);
+    k.top.write("conf.d/20.toml", rule_text("b", 20));
+    k.keeper.rescan();
+    CHECK(k.keeper.state() == "running");
+}
+
+TEST_CASE("a set that cannot be read is judged by each rescan") {
+    Keeping k;
+    REQUIRE(k.reload() == ExitCode::ok);
+    std::filesystem::create_directory(k.top.path("conf.d/30.toml"));
+    k.keeper.rescan();
+    k.keeper.rescan();
+    CHECK(k.keeper.record().rejected == 2);
+    std::filesystem::remove(k.top.path("conf.d/30.toml"));
+    k.keeper.rescan();
+    CHECK(k.keeper.state() == "running");
+}
+
+TEST_CASE("each generation has one sha256, and a warning is told once") {
+    Keeping k;
+    REQUIRE(k.reload() == ExitCode::ok);
+    k.top.write("conf.d/10.toml", rule_text("a", 11));
+    CHECK(k.reload() == ExitCode::ok);
+    CHECK(k.engine.applied().generation == 2);
+    CHECK(k.logger.count(event::k_published) == 2);
+    CHECK(k.logger.field(event::k_published, "GENERATION") == "2");
+    k.machine.network.is_failing = true;
+    k.top.write("conf.d/10.toml", rule_text("a", 12));
+    CHECK(k.reload() == ExitCode::ok);
+    CHECK(k.keeper.needs_retry());
+    k.keeper.reconcile();
+    CHECK(k.logger.count(event::k_apply_warning) == 1);
+    k.machine.network.is_failing = false;
+    k.keeper.reconcile();
+    CHECK_FALSE(k.keeper.needs_retry());
+}
+
 TEST_CASE("a policy that cannot be applied is told once and retried") {
     Keeping k;
     REQUIRE(k.reload() == ExitCode::ok);
