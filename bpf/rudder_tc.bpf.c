@@ -144,6 +144,7 @@ static __always_inline int rudder_act_replicate(struct __sk_buff *skb, const cha
 						const struct rudder_rule *rule)
 {
 	int reason = rudder_save_transport(skb, s);
+	int has_expired = 0, has_sent = 0;
 
 	if (reason != RUDDER_REASON_NONE) {
 		rudder_count_failure(rule->counter_slot, reason);
@@ -158,9 +159,13 @@ static __always_inline int rudder_act_replicate(struct __sk_buff *skb, const cha
 			rudder_count_failure(rule->counter_slot, RUDDER_REASON_BAD_POLICY);
 			break;
 		}
-		rudder_copy(skb);
+		reason = rudder_copy(skb);
+		has_expired |= reason == RUDDER_REASON_TTL_EXPIRED;
+		has_sent |= reason == RUDDER_REASON_NONE;
 	}
-	if (!s->is_original_passing)
+	/* If that is why there is no copy, the stack gets the original even if it was to be consumed: the sender is
+	 * owed an ICMP time exceeded. */
+	if (!s->is_original_passing && (!has_expired || has_sent || s->is_header_added))
 		return RUDDER_DROP;
 	/* A packet that cannot be restored must not go on as somebody else's. */
 	return rudder_restore(skb) == RUDDER_REASON_NONE ? RUDDER_NEXT : RUDDER_DROP;

@@ -143,6 +143,19 @@ TEST_CASE("a copy that cannot be sent is counted and harms no other") {
     CHECK(counts.failures.size() == 4);
 }
 
+TEST_CASE("an original whose copies have all expired goes to the stack, consumed or not") {
+    const Frame in = arriving() / Ipv4{.dst = "10.7.7.7", .ttl = 1} / Udp{} / payload(9);
+    Rewrite fresh = to("10.1.1.2");
+    fresh.ttl = {TtlAction::Mode::set, 9};
+    REQUIRE(datapath().publish(policy({copies_of("10.7.7.7/32", {target("out0", to("10.1.1.1")), target("out1")}, false)}), topology()));
+    const Run expired = run_in(in);
+    CHECK(expired.verdict == -1);
+    CHECK((expired.frame == in));
+    CHECK((datapath().counts().failures[{{"r", 0}, RUDDER_REASON_TTL_EXPIRED}] == 1));
+    REQUIRE(datapath().publish(policy({copies_of("10.7.7.7/32", {target("out0", to("10.1.1.1")), target("out1", fresh)}, false)}), topology()));
+    CHECK(run_in(in).verdict == 2);
+}
+
 TEST_CASE("copies of random packets equal the model's, and the original is restored to the byte") {
     Random random(11);
     Receiver receiver("p-out0");
