@@ -13,7 +13,7 @@ using Selections = std::vector<std::vector<HookSpec>>;
 std::vector<HookSpec> hooks_of(const Match& match, const Topology& topology) {
     std::vector<HookSpec> hooks;
     for (const auto& [ifindex, link] : topology.links) {
-        if (!link.is_loopback && selects(match.interface, link)) {
+        if (selects(match.interface, link)) {
             hooks.push_back({ifindex, match.direction});
         }
     }
