@@ -340,6 +340,15 @@ def _skip(reason):
     sys.exit(77)
 
 
+def need_root():
+    if os.geteuid() == 0:
+        return
+    if os.environ.get("RUDDER_NO_SKIP"):
+        print("needs root, and may not skip here")
+        sys.exit(1)
+    _skip("needs root")
+
+
 def enter():
     """Returns inside namespaces of our own; outside of them it does not return."""
     if os.environ.get(MARKER):
@@ -348,11 +357,7 @@ def enter():
         ROOT.mkdir(parents=True)
         pathlib.Path("/run/netns").mkdir()
         return
-    if os.geteuid() != 0:
-        if os.environ.get("RUDDER_NO_SKIP"):
-            print("needs root, and may not skip here")
-            sys.exit(1)
-        _skip("needs root")
+    need_root()
     for tool in ("unshare", "ip", "tc", "ethtool", "bpftool"):
         if run("sh", "-c", f"command -v {tool}", check=False).returncode != 0:
             _skip(f"needs {tool}")

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -116,21 +117,24 @@ class Network:
         return [d.payload for d in self.socket.collect(5, 1)] == sent
 
 
-def make_root():
-    """A Debian with systemd and rudder installed into it."""
+@contextlib.contextmanager
+def made_root():
+    """A Debian with systemd and rudder installed into it, for as long as this lasts. Needs the network, for apt."""
     root = tempfile.mkdtemp(prefix="systemd-root-", dir=BUILD)
-    os.chmod(root, 0o755)
-    if ready := os.environ.get(ROOT_VARIABLE):
-        lab.run("cp", "-a", f"{ready}/.", root, timeout=120)
-    else:
-        done = lab.run("mmdebstrap", "-q", "--variant=minbase", f"--include={PACKAGES}", "bookworm", root, check=False, timeout=600)
-        if done.returncode != 0:
-            shutil.rmtree(root, ignore_errors=True)
-            raise Skip("mmdebstrap cannot make a Debian here: " + done.stderr[-300:])
-    lab.run("meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", root)
-    for unit in ("systemd-firstboot.service",):
-        (pathlib.Path(root) / "etc/systemd/system" / unit).symlink_to("/dev/null")
-    return root
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        os.chmod(root, 0o755)
+        if ready := os.environ.get(ROOT_VARIABLE):
+            lab.run("cp", "-a", f"{ready}/.", root, timeout=120)
+        else:
+            done = lab.run("mmdebstrap", "-q", "--variant=minbase", f"--include={PACKAGES}", "bookworm", root, check=False, timeout=400)
+            if done.returncode != 0:
+                raise Skip("mmdebstrap cannot make a Debian here: " + done.stderr[-300:])
+        lab.run("meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", root)
+        (pathlib.Path(root) / "etc/systemd/system/systemd-firstboot.service").symlink_to("/dev/null")
+        yield root
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
 
 
 def verify_files(root):
@@ -254,18 +258,12 @@ def an_invalid_set_at_start_fails_without_a_restart_loop(machine):
     machine.systemctl("start", "rudderd")
 
 
-def main():
-    for tool in ("systemd-nspawn", "mmdebstrap", "nsenter"):
-        if shutil.which(tool) is None:
-            print(f"skipped: needs {tool}")
-            sys.exit(77)
+def inside(root):
+    """All steps, in namespaces of our own."""
     lab.enter()
-    print(__doc__, flush=True)
-    root = machine = None
+    verify_files(root)
+    machine = Machine(root)
     try:
-        root = make_root()
-        verify_files(root)
-        machine = Machine(root)
         machine.wait_booted()
         network = Network(machine)
         for step in (starts, runs_as_user_rudder_with_three_capabilities, reload_answers_for_good_and_bad_sets, the_journal_holds_the_fields,
@@ -274,18 +272,28 @@ def main():
             arguments = (machine, network) if step.__code__.co_argcount == 2 else (machine,)
             step(*arguments)
             print(f"ok - {step.__name__.replace('_', ' ')}", flush=True)
-    except Skip as reason:
-        print(f"skipped: {reason}")
-        sys.exit(77)
     except Failure:
-        if machine and machine.process.poll() is None:
+        if machine.process.poll() is None:
             print(machine.do("journalctl", "--no-pager", "-u", "rudderd", "-n", "60", check=False).stdout)
         raise
     finally:
-        if machine:
-            machine.poweroff()
-        if root:
-            shutil.rmtree(root, ignore_errors=True)
+        machine.poweroff()
 
 
-main()
+def main():
+    try:
+        if len(sys.argv) == 2:
+            return inside(sys.argv[1])
+        print(__doc__, flush=True)
+        lab.need_root()
+        for tool in ("systemd-nspawn", "mmdebstrap", "nsenter"):
+            if shutil.which(tool) is None:
+                raise Skip(f"needs {tool}")
+        with made_root() as root:
+            return subprocess.run([sys.executable, "-B", __file__, root], check=False).returncode
+    except Skip as reason:
+        print(f"skipped: {reason}")
+        return 77
+
+
+sys.exit(main())
