@@ -89,6 +89,18 @@ TEST_CASE("foreign filters and their clsact survive start, stop and kill -9") {
     }
 }
 
+TEST_CASE("a filter at our place that only resembles ours is left alone") {
+    const VethPair veth;
+    const HookSpec hook{veth.left_index(), Direction::ingress};
+    add_foreign_filter(hook.ifindex, 500, ClsBpfPlace{}.handle);
+    CHECK(BpfKernel::remove_leftovers({}).value() == 0);
+    Daemon daemon(Attachment::cls_bpf);
+    const ApplyOutcome outcome = daemon.reconcile("a", {hook.ifindex});
+    REQUIRE_FALSE(outcome.status);
+    CHECK(outcome.status.error().code == EEXIST);
+    CHECK(count_named(hook, "somebody:") == 1);
+}
+
 TEST_CASE("a foreign tcx program survives start, stop and kill -9") {
     if (!has_tcx_here()) {
         WARN("skipped: this kernel has no tcx");

@@ -32,10 +32,15 @@ bpf_tc_opts tc_place(const ClsBpfPlace& place) {
     return options;
 }
 
-/// libbpf names a filter after its program: "rudder_ingress:[42]".
-bool is_named_like_ours(const TcFilter& filter) {
-    return filter.kind == "bpf" &&
-           (filter.program_name.starts_with("rudder_ingress:[") || filter.program_name.starts_with("rudder_egress:["));
+/// A filter of a rudderd, this one or another: libbpf names it after its program and that program's id, and only
+/// BPF_PROG_TYPE_SCHED_CLS in direct-action mode is ours. The tag cannot tell: it differs from version to version, and
+/// the program of a dead daemon can be opened by id only with CAP_SYS_ADMIN. Nor can it be seen whether the daemon of a
+/// filter lives: the filter holds the program, not the process. So a second rudderd in one network namespace that uses
+/// cls_bpf and another runtime directory would take the first one's filters away (rudderd(8) forbids it).
+bool is_named_like_ours(const TcFilter& filter, Direction direction) {
+    const char* program = direction == Direction::ingress ? "rudder_ingress" : "rudder_egress";
+    return filter.kind == "bpf" && filter.is_direct_action &&
+           filter.program_name == fmt::format("{}:[{}]", program, filter.program_id);
 }
 
 Result<std::optional<TcFilter>> filter_at(const HookSpec& hook, const ClsBpfPlace& place) {
@@ -75,6 +80,8 @@ Error conflict_error(const HookSpec& hook, const ClsBpfPlace& place, int code) {
     return os_error("add bpf filter", code);
 }
 
+/// By place, since rtnetlink cannot delete by program. Between the caller's look and this a filter of somebody else
+/// could only take the place if ours was removed by hand meanwhile; the kernel offers nothing to close that gap.
 Status remove_filter(const HookSpec& hook, const ClsBpfPlace& place) {
     const bpf_tc_hook tc = tc_hook(hook);
     const bpf_tc_opts options = tc_place(place);
@@ -95,7 +102,7 @@ int add_filter(const HookSpec& hook, const ClsBpfPlace& place, const HookProgram
         return result;
     }
     const Result<std::optional<TcFilter>> present = filter_at(hook, place);
-    if (!present || !present->has_value() || !is_named_like_ours(**present)) {
+    if (!present || !present->has_value() || !is_named_like_ours(**present, hook.direction)) {
         return result;
     }
     options = tc_place(place);
@@ -188,7 +195,7 @@ Result<int> remove_leftover_filters(const ClsBpfPlace& place) {
             const HookSpec hook{device->if_index, direction};
             const Result<std::optional<TcFilter>> present = filter_at(hook, place);
             Status status = present ? Status{} : Status{present.error()};
-            if (present && present->has_value() && is_named_like_ours(**present)) {
+            if (present && present->has_value() && is_named_like_ours(**present, hook.direction)) {
                 status = remove_filter(hook, place);
                 removed += status ? 1 : 0;
             }

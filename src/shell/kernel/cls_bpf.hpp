@@ -33,8 +33,9 @@ private:
     std::map<HookSpec, std::uint32_t> program_ids_;  // what we attached, by program id
 };
 
-/// Removes from every device of the network namespace the filters at our place that carry the name of our
-/// programs: those of a daemon that was killed. Returns how many there were.
+/// Removes from every device of the network namespace the filters at our place that carry the name and id of our
+/// programs: those of a daemon that was killed. Whether it was killed cannot be seen: the caller makes sure of it, as
+/// far as one runtime directory goes. Returns how many there were.
 /// *Errors*: the first one met, after all devices were tried.
 [[nodiscard]] Result<int> remove_leftover_filters(const ClsBpfPlace& place);
 

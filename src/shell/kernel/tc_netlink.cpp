@@ -42,6 +42,9 @@ void read_bpf_options(nlattr* options, TcFilter& filter) {
     if (attributes[TCA_BPF_ID] != nullptr) {
         filter.program_id = nla_get_u32(attributes[TCA_BPF_ID]);
     }
+    if (attributes[TCA_BPF_FLAGS] != nullptr) {
+        filter.is_direct_action = (nla_get_u32(attributes[TCA_BPF_FLAGS]) & TCA_BPF_FLAG_ACT_DIRECT) != 0;
+    }
 }
 
 int take_filter(nl_msg* message, void* argument) {

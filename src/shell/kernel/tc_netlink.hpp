@@ -17,6 +17,7 @@ struct TcFilter {
     std::string kind;              ///< "bpf", "flower", ...
     std::string program_name;      ///< kind bpf: as given at attach; libbpf writes "<program>:[<id>]"
     std::uint32_t program_id = 0;  ///< kind bpf
+    bool is_direct_action = false; ///< kind bpf
 };
 
 /// All filters of that hook; none if the device or its qdisc does not exist. Needs no capability.
