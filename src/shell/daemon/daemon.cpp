@@ -22,6 +22,8 @@
 #include <optional>
 #include <systemd/sd-event.h>
 #include <unistd.h>
+#include <utility>
+#include <vector>
 
 namespace rudder {
 namespace {
@@ -32,6 +34,7 @@ constexpr std::chrono::seconds k_audit_interval = 10s;
 constexpr std::chrono::microseconds k_first_retry = 1s;
 constexpr std::chrono::microseconds k_longest_retry = 60s;
 constexpr std::chrono::microseconds k_ready_retry = 1s;
+constexpr std::size_t k_kernel_messages = 1000;
 constexpr mode_t k_control_mode = 0660;
 constexpr mode_t k_status_mode = 0666;
 
@@ -51,13 +54,6 @@ struct Failure {
     Error error;
 };
 
-LibbpfSink libbpf_sink(Logger& logger) {
-    return [&logger](LibbpfLevel level, std::string_view text) {
-        const Priority priority = level == LibbpfLevel::warning ? Priority::warning : Priority::debug;
-        logger.log({priority, event::k_kernel_message, "libbpf: " + std::string(text), {}});
-    };
-}
-
 std::uint64_t unix_us() {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
@@ -76,6 +72,7 @@ public:
             const int result = sd_event_loop(loop_.get());
             if (result < 0) failure = Failure{ExitCode::internal, os_error("event loop", result)};
         }
+        log_kernel_messages();
         if (failure) log(Priority::error, event::k_start_failed, failure->error.message);
         stop();
         return failure ? failure->exit_code : ExitCode::ok;
@@ -116,7 +113,7 @@ private:
     Status open_kernel() {
         BpfKernelOptions kernel_options;
         kernel_options.attachment = settings_.attachment;
-        kernel_options.log = libbpf_sink(logger_);
+        kernel_options.log = [this](LibbpfLevel level, std::string_view text) { keep_kernel_message(level, text); };
         const Result<int> leftovers = BpfKernel::remove_leftovers(kernel_options);
         if (!leftovers) return leftovers.error().within("remove what an earlier daemon left");
         if (*leftovers > 0) log(Priority::warning, event::k_leftovers, fmt::format("removed {} filters that a killed rudderd left", *leftovers));
@@ -165,6 +162,7 @@ private:
         arm_retry();
         if (const auto timeout = notify::watchdog_timeout()) watchdog_->start(*timeout / 2);
         tell_ready();
+        log_kernel_messages();
         return std::nullopt;
     }
 
@@ -172,8 +170,20 @@ private:
         (void)notify::reloading();
         ReloadVerdict verdict = keeper_->reload(request);
         tell_ready();
+        log_kernel_messages();
         arm_retry();
         return verdict;
+    }
+
+    /// Said while a generation is being staged: a journal that does not read must not hold that up.
+    void keep_kernel_message(LibbpfLevel level, std::string_view text) {
+        const Priority priority = level == LibbpfLevel::warning ? Priority::warning : Priority::debug;
+        if (kernel_messages_.size() == k_kernel_messages || priority > settings_.log_level) return;
+        kernel_messages_.push_back({priority, event::k_kernel_message, "libbpf: " + std::string(text), {}});
+    }
+
+    void log_kernel_messages() {
+        for (const LogEntry& entry : std::exchange(kernel_messages_, {})) logger_.log(entry);
     }
 
     void tell_ready() {
@@ -213,6 +223,7 @@ private:
 
     void after_change() {
         (void)notify::status(keeper_->status_text());
+        log_kernel_messages();
         arm_retry();
     }
 
@@ -266,6 +277,7 @@ private:
     const DaemonOptions& options_;
     const Settings& settings_;
     Logger& logger_;
+    std::vector<LogEntry> kernel_messages_;  // until log_kernel_messages()
     UniqueFd lock_;
     EventLoop loop_;
     std::vector<std::unique_ptr<SignalWatch>> signals_;
