@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <malloc.h>
 
 namespace rudder {
 namespace {
@@ -32,12 +33,19 @@ std::string first_error(const Diagnostics& diagnostics) {
 PolicyKeeper::PolicyKeeper(ConfigSetOptions set, bool allow_empty, Engine& engine, Logger& logger)
     : set_(std::move(set)), allow_empty_(allow_empty), engine_(engine), logger_(logger) {}
 
-ReloadVerdict PolicyKeeper::reload(const ReloadRequest& request) { return take(load_config_set(set_), request); }
+ReloadVerdict PolicyKeeper::reload(const ReloadRequest& request) {
+    ReloadVerdict verdict = take(load_config_set(set_), request);
+    // Texts, trees and the policy before are freed now; glibc would keep their pages.
+    (void)malloc_trim(0);
+    return verdict;
+}
 
 void PolicyKeeper::rescan() {
     ConfigSet set = load_config_set(set_);
     const bool is_known = !set.diagnostics.has_errors() && set.sha256 == judged_sha256_;
-    if (!is_known) (void)take(std::move(set), {});
+    if (is_known) return;
+    (void)take(std::move(set), {});
+    (void)malloc_trim(0);
 }
 
 ReloadVerdict PolicyKeeper::take(ConfigSet set, const ReloadRequest& request) {
@@ -75,6 +83,8 @@ ReloadVerdict PolicyKeeper::reject(const PolicyLoad& load, const ReloadRequest& 
 }
 
 ReloadVerdict PolicyKeeper::accept(PolicyLoad load, const ReloadRequest& request) {
+    // The texts are only for showing the lines of findings; compiling takes the memory at its peak.
+    if (load.diagnostics.all().empty()) load.sources.clear();
     const Engine::Outcome outcome = engine_.run(std::move(*load.policy));
     if (outcome.is_rejected) {
         load.policy.reset();
