@@ -3,6 +3,7 @@
 
 #include "classify_bench.h"
 #include "classify_bench.skel.h"
+#include "rudder_classifier.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -185,7 +186,8 @@ Result<double> KernelBench::run(Contender contender, std::uint32_t packets, unsi
 
 Result<std::vector<std::uint32_t>> KernelBench::ranks(std::size_t count) {
     struct Scratch {
-        char packet_and_key[128];
+        rudder_packet packet;
+        rudder_key key;
         std::uint32_t next;
         std::uint32_t result;
         std::uint64_t sum;

@@ -26,14 +26,16 @@ using namespace rudder::bench;
 
 constexpr int k_skipped = 77;
 constexpr std::size_t k_trace = 1u << 14;
+/// Half of what the kernel allows a program.
+constexpr std::uint32_t k_most_verified = 500'000;
 
 struct Options {
     std::vector<std::size_t> sizes = {1, 64, 1000, 10000, 100000};
     std::vector<std::string> files;
     std::string json;
     std::string svg;
-    std::uint32_t packets = 200000;
-    unsigned rounds = 5;
+    std::uint32_t packets = k_trace;  ///< short rounds: the best one is less likely to be interrupted
+    unsigned rounds = 60;
     std::size_t checked = 300;
 };
 
@@ -223,6 +225,8 @@ int main(int argc, char** argv) {
     const bool is_complete = options.files.empty() ? run_generated(options, all) : run_files(options, all);
     write_file(options.json, to_json(all));
     write_file(options.svg, to_svg(all));
-    const bool is_right = std::all_of(all.begin(), all.end(), [](const Measurement& m) { return m.mismatches == 0; });
+    const bool is_right = std::all_of(all.begin(), all.end(), [](const Measurement& m) {
+        return m.mismatches == 0 && m.verified < k_most_verified;
+    });
     return is_complete && is_right ? 0 : 1;
 }
