@@ -16,8 +16,10 @@ constexpr double k_step_price = 0.3;
 /// A child costs memory even if it is empty, in entries.
 constexpr double k_node_price = 0.25;
 
-/// Below this, children are hardly smaller than their parent.
+/// Below this, children are hardly smaller than their parent: such a split is the last resort. It is needed where one
+/// box far away from all others keeps a cut from telling those apart.
 constexpr double k_least_gain = 0.01;
+constexpr double k_last_resort = -1e6;
 constexpr double k_useless = -1e9;
 
 /// How many boxes begin at or before, and end before, each bin of the finest cut of one dimension.
@@ -73,7 +75,10 @@ void fill(const NodeView& node, Histogram& histogram) {
 double score_of(double boxes, double sum, double squares, double children, double copy_price) {
     const double gain = std::log2(boxes * sum / squares);
     const double copies = std::max(sum + k_node_price * children, boxes) / boxes;
-    return gain < k_least_gain ? k_useless : gain - copy_price * std::log2(copies) - k_step_price;
+    if (gain < k_least_gain) {
+        return gain > 0 ? k_last_resort + gain : k_useless;
+    }
+    return gain - copy_price * std::log2(copies) - k_step_price;
 }
 
 void try_cuts(const NodeView& node, const Histogram& histogram, double copy_price, Split& best) {

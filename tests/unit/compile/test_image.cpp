@@ -174,6 +174,19 @@ TEST_CASE("a policy takes the smallest tier that holds it") {
     }
 }
 
+TEST_CASE("one prefix far away from many others that lie close together compiles") {
+    for (const int count : {10, 200, 401, 3000, 20000}) {
+        std::vector<Rule> rules{rule("far", RuleType::drop, "eth0")};
+        rules.back().match.dst = {prefix("239.1.1.1/32")};
+        for (int i = 0; i < count; ++i) {
+            rules.push_back(rule("near-" + std::to_string(i), RuleType::drop, "eth0"));
+            rules.back().match.dst = {prefix("10." + std::to_string(64 + i / 250) + "." + std::to_string(i % 250) + ".0/24")};
+        }
+        const auto image = compile(policy(std::move(rules)), make_topology(2), {});
+        CHECK(bool(image));
+    }
+}
+
 TEST_CASE("too many rules are refused in words") {
     Policy large;
     large.rules.resize(RUDDER_MAX_RULES + 1);
