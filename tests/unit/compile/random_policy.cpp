@@ -274,7 +274,7 @@ Probe make_probe(Random& random, const Policy& policy, const Topology& topology)
         packet.src_port = corner(random, match.src_ports);
         packet.dst_port = corner(random, match.dst_ports);
     }
-    packet.tos = static_cast<std::uint8_t>(dscp_of(random, match.dscp) << 2 | pick(random, 4));
+    packet.tos = static_cast<std::uint8_t>(unsigned{dscp_of(random, match.dscp)} << 2 | pick(random, 4));
     packet.ttl = 64;
     auto link = std::next(topology.links.begin(), pick(random, static_cast<std::uint32_t>(topology.links.size())));
     for (int attempt = 0; attempt < 20 && !selects(match.interface, link->second); ++attempt) {
