@@ -195,7 +195,7 @@ class Crossroads:
 class Daemon:
     """A running rudderd with a configuration directory and a runtime directory of its own."""
 
-    def __init__(self, namespace, files=None, name="rudderd", arguments=(), wrapper=(), wait=True):
+    def __init__(self, namespace, files=None, name="rudderd", arguments=(), wrapper=(), wait=True, settings=""):
         self.namespace, self.name = namespace, name
         self.arguments = list(arguments)
         self.wrapper = list(wrapper)
@@ -205,7 +205,7 @@ class Daemon:
         self.log_path = ROOT / name / "log"
         self.directory.mkdir(parents=True, exist_ok=True)
         self.runtime.mkdir(exist_ok=True)
-        self.settings.write_text(f'attachment = "{ATTACHMENT}"\n')
+        self.settings.write_text(f'attachment = "{ATTACHMENT}"\n{settings}\n')
         for file, text in (files or {}).items():
             (self.directory / file).write_text(text)
         self.process = None

@@ -63,7 +63,8 @@ class Probe:
     def __init__(self):
         self.lab = Crossroads()
         self.receivers = [UdpReceiver(self.lab.b, 5000), UdpReceiver(self.lab.c, 5000)]
-        self.daemon = Daemon(self.lab.router, {"10.toml": OLD})
+        # Long before inotify would try again, the verdict of each reload has been looked at.
+        self.daemon = Daemon(self.lab.router, {"10.toml": OLD}, settings="settle_ms = 5000")
         self.lab.know_neighbours()
         self.sender = UdpSender(self.lab.sender, "239.1.1.1", 5000, ttl=5)
         until(lambda: self.stamps() == [1, 1], "copies at both", 3)
@@ -73,10 +74,10 @@ class Probe:
         return [d.dscp if (d := receiver.receive(0.3)) else None for receiver in self.receivers]
 
 
-def _each_call_fails(error, new):
+def _each_call_fails(error, new, step=1):
     probe = Probe()
     daemon, stamp, failed = probe.daemon, 1, []
-    for when in range(1, 200):
+    for when in range(1, 200, step):
         generation = daemon.generation()
         strace = Strace(daemon, when, f"error={error}")
         next_stamp = 2 + when % 50
@@ -89,8 +90,9 @@ def _each_call_fails(error, new):
             expect_equal(daemon.generation(), generation + 1, f"call {when}: generation after success")
         else:
             failed.append(when)
-            expect_equal(during, [stamp] * 2, f"call {when} failed and so did the reload: stamps")
-            expect_equal(daemon.generation(), generation, f"call {when}: generation after failure")
+            # The old policy, until the daemon has tried again by itself.
+            expect(during in ([stamp] * 2, [next_stamp] * 2), f"call {when} failed and so did the reload: stamps {during}")
+            expect(daemon.generation() in (generation, generation + 1), f"call {when}: generation {daemon.generation()}, was {generation}")
             expect(daemon.reload(check=False).returncode == 0, f"call {when}: the next reload fails too:\n{daemon.log()[-2000:]}")
             expect_equal(probe.stamps(), [next_stamp] * 2, f"call {when}: stamps after the next reload")
         expect_equal(daemon.process.poll(), None, f"call {when}: rudderd is alive")
@@ -99,7 +101,7 @@ def _each_call_fails(error, new):
         daemon.set({"10.toml": OLD})
         stamp = 1
         expect_equal(probe.stamps(), [1, 1], f"call {when}: stamps back under the old policy")
-    print(f"# {when - 1} calls made to fail with {error}; the reload failed with {len(failed)} of them")
+    print(f"# {(when - 1) // step} calls made to fail with {error}; the reload failed with {len(failed)} of them")
     expect(when > 2, "no bpf() call was made to fail")
 
 
@@ -111,14 +113,14 @@ def each_call_of_a_reload_that_grows_fails_with_enomem():
     _each_call_fails("ENOMEM", larger)
 
 
-def each_call_of_a_reload_that_grows_fails_with_eperm():
-    _each_call_fails("EPERM", larger)
+def every_third_call_of_a_reload_that_grows_fails_with_eperm():
+    _each_call_fails("EPERM", larger, 3)
 
 
-def the_daemon_is_killed_at_each_call_of_a_reload():
+def the_daemon_is_killed_at_calls_all_over_a_reload():
     probe = Probe()
-    daemon = probe.daemon
-    for when in range(1, 200):
+    daemon, kills = probe.daemon, 0
+    for when in range(1, 200, 3):
         objects = daemon.kernel_objects()
         strace = Strace(daemon, when, "signal=KILL")
         daemon.write("10.toml", larger(2 + when % 50))
@@ -127,13 +129,14 @@ def the_daemon_is_killed_at_each_call_of_a_reload():
         strace.end()
         if daemon.process.poll() is None and not until_dead(daemon):
             break
+        kills += 1
         expect(during[0] == during[1] or None in during, f"killed at call {when}: stamps {during}")
         until(lambda: not existing(objects), f"BPF objects left after the kill at call {when}", 3)
         daemon.write("10.toml", OLD)
         daemon.start()
         until(lambda: probe.stamps() == [1, 1], f"copies at both after the kill at call {when}", 3)
-    print(f"# killed at {when - 1} calls")
-    expect(when > 2, "the daemon was never killed")
+    print(f"# killed {kills} times, at every third call")
+    expect(kills > 1, "the daemon was never killed")
 
 
 def until_dead(daemon):
@@ -145,15 +148,24 @@ def until_dead(daemon):
     return False
 
 
+def _traced_start(lab, number, *inject):
+    daemon = Daemon(lab.router, {"10.toml": OLD}, name=f"start{number}", wait=False,
+                    wrapper=["strace", "-f", "-o", str(ROOT / "strace"), "-e", "trace=bpf", *inject])
+    until(lambda: daemon.process.poll() is not None or any("READY=1" in text for text in daemon.notifications()),
+          f"start {number}: READY=1 or an end", 40)
+    return daemon, (ROOT / "strace").read_text().splitlines()
+
+
 def each_call_of_a_start_fails_with_enomem():
     lab = Crossroads()
-    tolerated, seen = 0, 0
-    for when in list(range(1, 40)) + list(range(40, 400, 7)):
-        daemon = Daemon(lab.router, {"10.toml": OLD}, name=f"start{when}", wait=False,
-                        wrapper=["strace", "-f", "-o", str(ROOT / "strace"), "-e", "trace=bpf", "-e", f"inject=bpf:error=ENOMEM:when={when}"])
-        until(lambda: daemon.process.poll() is not None or any("READY=1" in n for n in daemon.notifications()),
-              f"call {when} fails: READY=1 or an end", 20)
-        injected = "INJECTED" in (ROOT / "strace").read_text()
+    daemon, calls = _traced_start(lab, 0)
+    daemon.end(signal.SIGTERM)
+    # Without BTF the verifier looks at every path of every function anew, for half a minute.
+    numbers = [number for number, call in enumerate((c for c in calls if "bpf(" in c), 1) if "BPF_BTF_LOAD" not in call]
+    tolerated = seen = 0
+    for when in numbers:
+        daemon, calls = _traced_start(lab, when, "-e", f"inject=bpf:error=ENOMEM:when={when}")
+        injected = any("INJECTED" in call for call in calls)
         if daemon.process.poll() is None:
             tolerated += injected
             daemon.end(signal.SIGTERM)
@@ -163,10 +175,8 @@ def each_call_of_a_start_fails_with_enomem():
         seen += injected
         shown = lab.router.tc("filter", "show", "dev", "eth0", "ingress").stdout + lab.router.exec("bpftool", "net", "show").stdout
         expect("rudder" not in shown, f"call {when}: a hook is left:\n{shown}")
-        if not injected:
-            break
     print(f"# {seen} calls made to fail, {tolerated} tolerated")
-    expect(seen > 2, "no bpf() call was made to fail")
+    expect(seen > 20, "hardly any bpf() call was made to fail")
 
 
 if run("sh", "-c", "command -v strace", check=False).returncode != 0:
@@ -175,6 +185,6 @@ if run("sh", "-c", "command -v strace", check=False).returncode != 0:
 main(__doc__,
      each_call_of_a_reload_fails_with_enomem,
      each_call_of_a_reload_that_grows_fails_with_enomem,
-     each_call_of_a_reload_that_grows_fails_with_eperm,
-     the_daemon_is_killed_at_each_call_of_a_reload,
+     every_third_call_of_a_reload_that_grows_fails_with_eperm,
+     the_daemon_is_killed_at_calls_all_over_a_reload,
      each_call_of_a_start_fails_with_enomem)
