@@ -5,6 +5,7 @@
 #pragma once
 
 #include "rudder_abi.h"
+#include "rudder_opaque.h"
 
 #ifndef __always_inline
 #define __always_inline inline __attribute__((always_inline))

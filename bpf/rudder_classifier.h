@@ -13,6 +13,7 @@
 #pragma once
 
 #include "rudder_abi.h"
+#include "rudder_opaque.h"
 
 #ifdef __cplusplus
 #define RUDDER_INLINE inline __attribute__((always_inline))
@@ -23,10 +24,6 @@
 #define RUDDER_NO_UNROLL _Pragma("clang loop unroll(disable)")
 #define RUDDER_UNROLL _Pragma("clang loop unroll(full)")
 #endif
-
-/* Hides from the compiler where a value came from. For offsets, so that the verifier sees bounds check and access on
- * the same register; for conditions, so that arithmetic stays arithmetic. */
-#define RUDDER_OPAQUE(value) __asm__ volatile("" : "+r"(value))
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define RUDDER_HOST32(value_be) __builtin_bswap32(value_be)

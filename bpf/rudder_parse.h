@@ -90,6 +90,18 @@ static __always_inline struct rudder_transport_form rudder_transport_form(__u8 f
 	return form;
 }
 
+/* Where `offset`, at most RUDDER_MAX_HEADER_BYTES, leads. The mask is for the verifier: before Linux 6.3 it loses a bound
+ * that was checked on a copy ("math between pkt pointer and register with unbounded min value"). */
+static __always_inline const __u8 *rudder_at(const struct rudder_frame *frame, __u32 offset)
+{
+	__u64 bounded = offset;
+
+	if (__builtin_constant_p(offset))
+		return frame->data + offset;
+	RUDDER_OPAQUE(bounded);
+	return frame->data + (bounded & (2 * RUDDER_MAX_HEADER_BYTES - 1));
+}
+
 /* ---- special-purpose and group addresses ------------------------------------------------------- */
 
 static __always_inline int rudder_is_multicast4(__u32 address_be)
@@ -156,7 +168,7 @@ static __always_inline int rudder_parse_transport(const struct rudder_frame *fra
 	packet->l4_checksum = form.checksum;
 	if (!form.has_ports)
 		return RUDDER_PARSE_OK;
-	at = frame->data + offset;
+	at = rudder_at(frame, offset);
 	if (at + 4 > frame->data_end)
 		return RUDDER_PARSE_SHORT;
 	packet->src_port = rudder_load16(at);
@@ -233,7 +245,7 @@ static __always_inline int rudder_parse_extensions(const struct rudder_frame *fr
 		if (!rudder_is_extension(next) || packet->flags & RUDDER_PKT_LATER_FRAGMENT ||
 		    offset > RUDDER_MAX_HEADER_BYTES)
 			break;
-		at = frame->data + offset;
+		at = rudder_at(frame, offset);
 		if (at + 8 > frame->data_end)
 			return RUDDER_PARSE_SHORT;
 		if (next == RUDDER_IP_ROUTING && at[3] != 0)
