@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <fstream>
 #include <optional>
 #include <unistd.h>
@@ -124,7 +125,7 @@ Contender nftables_contender(const Workload& workload) {
     contender.name = "nftables fwd, " + workload.name;
     contender.workload = &workload;
     contender.start = [&workload]() -> Status {
-        const auto path = fmt::format("/tmp/rudder-bench-{}.nft", getpid());
+        const std::string path = std::filesystem::temp_directory_path() / fmt::format("rudder-bench-{}.nft", getpid());
         std::ofstream file(path);
         file << "table netdev rudder_bench {\n chain c {\n  type filter hook ingress device in0 priority 0;\n";
         for (const auto& rule : workload.rules) file << nft_rule(rule);
