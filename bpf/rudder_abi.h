@@ -215,7 +215,8 @@ enum rudder_reason {
 	RUDDER_REASON_NO_PORTS = 12,      /* a port is to be rewritten, the packet has none */
 	RUDDER_REASON_OWN_COPY = 13,      /* our own copy met an egress hook of ours: passed untouched */
 	RUDDER_REASON_BAD_POLICY = 14,    /* the blob refers outside itself: a bug of ours */
-	RUDDER_REASON_COUNT = 15,
+	RUDDER_REASON_HIDDEN_TRANSPORT = 15, /* an address is to be rewritten, a checksum over it may be out of reach */
+	RUDDER_REASON_COUNT = 16,
 };
 
 struct rudder_failure_key {

@@ -132,6 +132,12 @@ static __always_inline int rudder_rewrite_ports(const struct rudder_original *or
 	return RUDDER_REASON_NONE;
 }
 
+/* The parser gave up among the extension headers: there may be a checksum over the addresses behind them. */
+static __always_inline int rudder_is_transport_hidden(const struct rudder_packet *packet)
+{
+	return !packet->l4_offset && !(packet->flags & RUDDER_PKT_LATER_FRAGMENT);
+}
+
 /* Fills `out`. Returns RUDDER_REASON_NONE, or why the packet cannot be sent (enum rudder_reason). */
 static __always_inline int rudder_rewrite_compute(const struct rudder_original *original,
 						  const struct rudder_packet *packet, const struct rudder_target *target,
@@ -143,6 +149,8 @@ static __always_inline int rudder_rewrite_compute(const struct rudder_original *
 
 	if (ttl < 0)
 		return RUDDER_REASON_TTL_EXPIRED;
+	if (rudder_is_transport_hidden(packet) && target->flags & (RUDDER_REWRITE_DST_IP | RUDDER_REWRITE_SRC_IP))
+		return RUDDER_REASON_HIDDEN_TRANSPORT;
 	out->changed = 0;
 	reason = rudder_rewrite_ports(original, packet, target, out);
 	if (reason != RUDDER_REASON_NONE)

@@ -68,7 +68,7 @@ static __always_inline int rudder_steer_away(struct __sk_buff *skb, struct rudde
 {
 	enum rudder_link_mode link = rudder_choose_link(s, way);
 	int with_ethernet = link == RUDDER_LINK_MAC;
-	int reason = rudder_check_way(skb, &s->packet, way);
+	int reason = rudder_check_way(skb, s, way);
 
 	if (reason != RUDDER_REASON_NONE)
 		return reason;
@@ -123,6 +123,8 @@ __attribute__((noinline)) int rudder_steer(struct __sk_buff *skb)
 	return neighbour ? (int)rudder_redirect_neighbour(&way) : (int)bpf_redirect(way.ifindex, 0);
 }
 
+#define RUDDER_XMIT_CN 2 /* NET_XMIT_CN, include/linux/netdevice.h */
+
 /* ---- replicate --------------------------------------------------------------------------------- */
 
 static __always_inline int rudder_choose_copy_link(struct __sk_buff *skb, struct rudder_scratch *s,
@@ -146,7 +148,7 @@ static __always_inline int rudder_send_copy(struct __sk_buff *skb, struct rudder
 	if (reason == RUDDER_REASON_NONE)
 		reason = rudder_rewrite_compute(&s->original, &s->packet, &s->target, s->direction, &s->rewritten);
 	if (reason == RUDDER_REASON_NONE)
-		reason = rudder_check_way(skb, &s->packet, &way);
+		reason = rudder_check_way(skb, s, &way);
 	if (reason == RUDDER_REASON_NONE)
 		reason = rudder_choose_copy_link(skb, s, &way, &with_ethernet);
 	if (reason == RUDDER_REASON_NONE && with_ethernet && s->is_layer3_hook)
@@ -160,7 +162,8 @@ static __always_inline int rudder_send_copy(struct __sk_buff *skb, struct rudder
 	s->is_cloning = 1;
 	error = bpf_clone_redirect(skb, way.ifindex, 0);
 	s->is_cloning = 0;
-	return error ? RUDDER_REASON_CLONE_FAILED : RUDDER_REASON_NONE;
+	/* NET_XMIT_CN: the queue is filling, but took it. */
+	return error && error != RUDDER_XMIT_CN ? RUDDER_REASON_CLONE_FAILED : RUDDER_REASON_NONE;
 }
 
 /* Sends one copy by scratch->target and counts what became of it. Returns enum rudder_reason. */

@@ -66,13 +66,15 @@ static __always_inline int rudder_is_segment_too_big(struct __sk_buff *skb, cons
 	return skb->gso_size + headers > mtu;
 }
 
-static __always_inline int rudder_is_too_big(struct __sk_buff *skb, const struct rudder_packet *packet,
+/* By the length at the hook: skb->len may have grown by an Ethernet header since. */
+static __always_inline int rudder_is_too_big(struct __sk_buff *skb, const struct rudder_scratch *s,
 					     const struct rudder_way *way)
 {
+	const struct rudder_packet *packet = &s->packet;
 	__u32 mtu_bytes = 0;
 	long verdict;
 
-	if (skb->len - packet->l3_offset <= way->mtu)
+	if (s->frame_bytes - packet->l3_offset <= way->mtu)
 		return 0;
 	if (!skb->gso_size)
 		return 1;
@@ -81,14 +83,17 @@ static __always_inline int rudder_is_too_big(struct __sk_buff *skb, const struct
 }
 
 /* Can this device take the packet now? Returns enum rudder_reason. */
-static __always_inline int rudder_check_way(struct __sk_buff *skb, const struct rudder_packet *packet,
+static __always_inline int rudder_check_way(struct __sk_buff *skb, const struct rudder_scratch *s,
 					    const struct rudder_way *way)
 {
 	if (!(way->flags & RUDDER_NH_LINK_UP))
 		return RUDDER_REASON_LINK_DOWN;
 	if (way->flags & RUDDER_NH_UNREACHABLE)
 		return RUDDER_REASON_NO_ROUTE;
-	return rudder_is_too_big(skb, packet, way) ? RUDDER_REASON_TOO_BIG : RUDDER_REASON_NONE;
+	/* An offloaded priority tag would end up inside the IP header there. */
+	if (way->flags & RUDDER_NH_LAYER3 && skb->vlan_present)
+		return RUDDER_REASON_NOT_WRITABLE;
+	return rudder_is_too_big(skb, s, way) ? RUDDER_REASON_TOO_BIG : RUDDER_REASON_NONE;
 }
 
 /* ---- MAC addresses ----------------------------------------------------------------------------- */

@@ -319,6 +319,9 @@ ModelRewrite model_rewrite(const Frame& frame, const ModelPacket& p, const Rewri
     if (!ttl) {
         return {RUDDER_REASON_TTL_EXPIRED, frame};
     }
+    if ((rewrite.dst_ip || rewrite.src_ip) && p.transport == 0 && !p.is_later_fragment) {
+        return {RUDDER_REASON_HIDDEN_TRANSPORT, frame};
+    }
     const bool wants_ports = (rewrite.dst_port || rewrite.src_port) && !p.is_later_fragment;
     if (wants_ports && (!p.has_ports || p.checksum < 0)) {
         return {RUDDER_REASON_NO_PORTS, frame};

@@ -52,6 +52,13 @@ TEST_CASE("to a layer-3 device only the IP packet is rewritten: the kernel takes
     CHECK((run.frame == Frame(arriving() / Ipv4{.dst = "10.9.9.9"} / Udp{} / payload(40))));
 }
 
+TEST_CASE("the header added for the first copy does not count for the MTU of the second") {
+    const Frame in = Ipv4{} / Udp{} / payload(1472);
+    REQUIRE(datapath().publish(policy({away(RuleType::replicate, {target("out0", to("10.9.9.1")), target("out1", to("10.9.9.2"))})}), with_layer3("in0")));
+    CHECK(run_out(in).verdict == k_drop);
+    CHECK((datapath().counts().packets[{"r", 1}] == 1));
+}
+
 TEST_CASE("copies from a layer-3 device are made when the original is consumed, refused when it must go on") {
     const Frame in = Ipv4{} / Udp{} / payload(40);
     for (const bool passes : {false, true}) {

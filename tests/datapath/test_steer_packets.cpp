@@ -117,7 +117,10 @@ TEST_CASE("IPv6 extension headers are stepped over") {
            k_redirect, leaving() / after6() / Extension{.type = 0, .units = 2} / Extension{.type = 60} / Extension{.type = 44, .fragment = 1} / Udp{4000, 6000} / payload(30)});
     check({"later fragment", policy({steer("2001:db8:1::/48", to(k_to6))}), arriving() / before6() / Extension{.type = 44, .fragment = 8} / Bytes{Frame(30, 0x5a)}, k_redirect,
            leaving() / after6() / Extension{.type = 44, .fragment = 8} / Bytes{Frame(30, 0x5a)}});
-    check({"segments left", ports, arriving() / before6() / Extension{.type = 43, .segments_left = 1} / Udp{} / payload(30), k_next, {}, RUDDER_REASON_NO_PORTS});
+    // A new address would leave a checksum behind them wrong.
+    const Policy address = policy({steer("2001:db8:1::/48", to(k_to6))});
+    check({"segments left", address, arriving() / before6() / Extension{.type = 43, .segments_left = 1} / Udp{} / payload(30), k_next, {}, RUDDER_REASON_HIDDEN_TRANSPORT});
+    check({"out of reach", address, arriving() / before6() / Extension{.type = 60, .units = 64} / Udp{} / payload(30), k_next, {}, RUDDER_REASON_HIDDEN_TRANSPORT});
 }
 
 TEST_CASE("all 256 TOS values: DSCP is matched and rewritten, ECN stays") {

@@ -35,6 +35,8 @@ constexpr std::array k_reasons = {
                 "a copy made by rudder met an egress hook of rudder; it was passed untouched"},
     ReasonEntry{RUDDER_REASON_BAD_POLICY, "bad-policy",
                 "the published image refers outside itself, which is a bug; the packet was passed untouched"},
+    ReasonEntry{RUDDER_REASON_HIDDEN_TRANSPORT, "hidden-transport",
+                "an address is to be rewritten, and extension headers hide the checksum that covers it"},
 };
 
 constexpr bool is_indexed_by_reason() {
