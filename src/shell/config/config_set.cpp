@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <dirent.h>
 #include <fcntl.h>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <set>
@@ -88,13 +89,21 @@ private:
             error("F001", path, "cannot open the directory: " + errno_text(code));
         }
         for (const Substitution& substitution : options_.substitutions) {
-            if (directory_of(substitution.destination) == path) add(name_of(substitution.destination), {index, substitution.source, false});
+            if (is_in(substitution.destination, path)) add(name_of(substitution.destination), {index, substitution.source, false});
         }
     }
 
     static std::string directory_of(const std::string& path) {
         const std::size_t slash = path.rfind('/');
         return slash == std::string::npos ? "." : without_trailing_slash(path.substr(0, std::max<std::size_t>(slash, 1)));
+    }
+
+    /// However the two are written.
+    static bool is_in(const std::string& file, const std::string& directory) {
+        namespace fs = std::filesystem;
+        const std::string parent = directory_of(file);
+        std::error_code error;
+        return parent == directory || fs::weakly_canonical(fs::absolute(parent, error), error) == fs::weakly_canonical(fs::absolute(directory, error), error);
     }
 
     void check_directory(const std::string& path, int fd) {
@@ -139,7 +148,7 @@ private:
     void check_substitutions() {
         for (const Substitution& substitution : options_.substitutions) {
             const std::string& path = substitution.destination;
-            if (std::find(paths_.begin(), paths_.end(), directory_of(path)) == paths_.end()) {
+            if (std::none_of(paths_.begin(), paths_.end(), [&](const std::string& directory) { return is_in(path, directory); })) {
                 error("F013", path, "the destination is in none of the configuration directories", "add --config-dir " + directory_of(path));
             } else if (!is_config_file_name(name_of(path))) {
                 error("F011", path, "a file of this name would not be read",

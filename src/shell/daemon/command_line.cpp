@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <unistd.h>
 
 namespace rudder {
@@ -22,6 +23,15 @@ bool add_substitution(const std::string& text, std::vector<Substitution>& substi
     if (colon == std::string::npos || colon == 0 || colon + 1 == text.size()) return false;
     substitutions.push_back({text.substr(0, colon), text.substr(colon + 1)});
     return true;
+}
+
+/// Once, here: what is compared, watched and named later has one form. The empty path stays what it is.
+std::string absolute_directory(const std::string& text) {
+    std::error_code error;
+    std::filesystem::path path = std::filesystem::absolute(text, error).lexically_normal();
+    if (error) return text;
+    if (!path.has_filename()) path = path.parent_path();
+    return path;
 }
 
 /// The words of the command line before they are put into options.
@@ -75,7 +85,8 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
     } catch (const CLI::ParseError& error) {
         return usage_error(error.what());
     }
-    if (!words.directories.empty()) line.check.set.directories = words.directories;
+    if (!words.directories.empty()) line.check.set.directories.clear();
+    for (const std::string& text : words.directories) line.check.set.directories.push_back(absolute_directory(text));
     for (const std::string& text : words.substitutions) {
         if (!add_substitution(text, line.check.set.substitutions)) return usage_error("--with wants SRC:DST");
     }

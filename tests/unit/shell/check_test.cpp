@@ -65,6 +65,24 @@ TEST_CASE("check judges directories, single files and a file in the place of ano
     CHECK(run_check({top.path("missing").c_str()}) == ExitCode::configuration);
 }
 
+TEST_CASE("a directory given relative to the working directory is the one there") {
+    const TemporaryDirectory top;
+    top.write("conf.d/10.toml", k_good);
+    const std::filesystem::path before = std::filesystem::current_path();
+    std::filesystem::current_path(top.path());
+    const std::string here = std::filesystem::current_path();
+    CHECK(parse({"--config-dir", "conf.d", "--config-dir", "./x/../conf.d/"}).daemon.set.directories == std::vector<std::string>{here + "/conf.d", here + "/conf.d"});
+    const std::string source = top.write("source", k_good);
+    const std::string to_absolute = source + ":" + here + "/conf.d/10.toml";
+    const std::string to_relative = source + ":conf.d/10.toml";
+    CHECK(run_check({"--config-dir", "conf.d", "--with", to_absolute.c_str()}) == ExitCode::ok);
+    CHECK(run_check({"--config-dir", (here + "/conf.d").c_str(), "--with", to_relative.c_str()}) == ExitCode::ok);
+    std::filesystem::create_directory_symlink("conf.d", top.path("link"));
+    CHECK(run_check({"--config-dir", "link", "--with", to_absolute.c_str()}) == ExitCode::ok);
+    CHECK(run_check({"--config-dir", "link", "--with", (source + ":other/10.toml").c_str()}) == ExitCode::configuration);
+    std::filesystem::current_path(before);
+}
+
 TEST_CASE("warnings fail a strict check only") {
     const TemporaryDirectory top;
     top.write("conf.d/10.toml", k_good);
