@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <deque>
 #include <filesystem>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
@@ -22,6 +23,7 @@ constexpr std::uint32_t k_mask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | 
                                  IN_MODIFY | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 constexpr std::uint32_t k_directory_gone = IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT;
 constexpr int k_plan_tries = 8;
+constexpr std::size_t k_link_depth = 40;  // MAXSYMLINKS of the kernel
 
 std::string name_of(const inotify_event& event) { return event.len > 0 ? std::string(event.name) : std::string(); }
 
@@ -38,6 +40,38 @@ std::set<std::string> link_target_directories(const std::string& directory) {
         if (!unresolved && target.string().starts_with(base)) targets.insert(target.parent_path());
     }
     return targets;
+}
+
+/// Where the links on the way to `directory` lie, as directory and name: a link that is switched is no event of what it
+/// leads to. Also the first part that does not exist, which a link may lead to.
+std::vector<std::pair<fs::path, std::string>> link_places(const std::string& directory) {
+    std::vector<std::pair<fs::path, std::string>> places;
+    std::error_code error;
+    const fs::path start = fs::absolute(directory, error);
+    std::deque<fs::path> left(start.begin(), start.end());
+    fs::path reached = "/";
+    while (!left.empty() && places.size() < k_link_depth) {
+        const fs::path name = left.front();
+        left.pop_front();
+        if (name.empty() || name == "." || name == "/") continue;
+        // Nothing in `reached` is a link, so its parent is the real one.
+        if (name == "..") {
+            reached = reached.parent_path();
+            continue;
+        }
+        const fs::path next = reached / name;
+        const fs::file_status status = fs::symlink_status(next, error);
+        if (fs::is_symlink(status) || !fs::exists(status)) places.emplace_back(reached, name);
+        if (!fs::exists(status)) break;
+        if (!fs::is_symlink(status)) {
+            reached = next;
+            continue;
+        }
+        const fs::path target = fs::read_symlink(next, error);
+        if (target.is_absolute()) reached = "/";
+        left.insert(left.begin(), target.begin(), target.end());
+    }
+    return places;
 }
 
 }  // namespace
@@ -82,6 +116,7 @@ ConfigWatcher::WatchPlan ConfigWatcher::make_plan() const {
         for (std::string missing; !add(path, missing, false) && path.has_relative_path(); path = path.parent_path()) {
             missing = path.filename();
         }
+        for (const auto& [parent, name] : link_places(fs::path(directory).lexically_normal())) add(parent, name, false);
         for (const std::string& target : link_target_directories(directory)) add(target, {}, true);
     }
     return plan;

@@ -26,9 +26,9 @@ struct WatchTiming {
 
 /// Tells when the configuration directories have come to rest after a change.
 ///
-/// Watches each directory, the directories that symbolic links in it lead to, and, for a directory that does not exist, its
-/// nearest existing parent. A file that is being written holds the verdict back until it is closed. Names the
-/// loader does not read (editors' and package managers' temporary files) are not events.
+/// Watches each directory, where symbolic links on the way to it lie, the directories that links in it lead to, and,
+/// for a directory that does not exist, its nearest existing parent. A file that is being written holds the verdict back
+/// until it is closed. Names the loader does not read (editors' and package managers' temporary files) are not events.
 /// What changed is not said: the owner reads the whole set again and compares contents.
 /// *Source*: inotify(7). IN_OPEN and IN_ACCESS are left out: our own reads would raise them.
 class ConfigWatcher {

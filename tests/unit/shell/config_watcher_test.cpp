@@ -150,6 +150,35 @@ TEST_CASE("a change behind a symbolic link is seen") {
     w.expect_once();
 }
 
+TEST_CASE("a link on the way to the directory that is switched is one change") {
+    LoopRunner loop;
+    const TemporaryDirectory top;
+    for (const char* version : {"v1", "v2", "v3"}) top.write(std::string(version) + "/conf.d/10.toml", version);
+    fs::create_directory_symlink("v1", top.path("hop"));
+    fs::create_directory_symlink(top.path("hop"), top.path("cur"));
+    int settled = 0;
+    const auto watcher = std::move(ConfigWatcher::open(loop.get(), {top.path("cur/conf.d")}, k_timing, [&] { ++settled; })).value();
+    const auto is_seen_once = [&] {
+        const bool is_seen = loop.run_until([&] { return settled > 0; });
+        loop.run_for(4 * k_timing.settle);
+        return is_seen && std::exchange(settled, 0) == 1;
+    };
+    const auto switch_link = [&](const char* link, const char* target) {
+        fs::create_directory_symlink(target, top.path("new"));
+        fs::rename(top.path("new"), top.path(link));
+    };
+    switch_link("hop", "v2");
+    CHECK(is_seen_once());
+    top.write("v2/conf.d/20.toml", "x");
+    CHECK(is_seen_once());
+    switch_link("cur", "nowhere");
+    CHECK(is_seen_once());
+    fs::create_directory_symlink("v3", top.path("nowhere"));
+    CHECK(is_seen_once());
+    top.write("v3/conf.d/20.toml", "x");
+    CHECK(is_seen_once());
+}
+
 TEST_CASE("a directory that does not exist yet is noticed with its first file") {
     Watching w(false);
     SECTION("its parent exists") { w.top.write("conf.d/10.toml", "x"); }
