@@ -29,6 +29,17 @@ Location location(const Place& place) {
     return {*place.path, place.span.line, place.span.column, place.span.length};
 }
 
+/// The same findings; one that names no way out gets the help of its code.
+Diagnostics with_help(const Diagnostics& diagnostics) {
+    Diagnostics helpful;
+    for (Diagnostic found : diagnostics.all()) {
+        const CodeInfo* info = found.help.empty() ? find_code(found.code) : nullptr;
+        if (info != nullptr) found.help = info->help;
+        helpful.add(std::move(found));
+    }
+    return helpful;
+}
+
 class PolicyBuilder {
 public:
     explicit PolicyBuilder(const Limits& limits)
@@ -42,6 +53,7 @@ public:
             finish();
         }
         warnings_.close();
+        result_.diagnostics = with_help(result_.diagnostics);
         result_.diagnostics.sort();
         if (!result_.diagnostics.has_errors()) result_.policy.emplace(std::move(policy_));
         return std::move(result_);
@@ -52,7 +64,7 @@ private:
         if (files.size() > limits_.files) {
             result_.diagnostics.error(
                 std::string(code::too_many_files), {files[limits_.files].path, 0, 0, 1},
-                fmt::format("the set has {} files; at most {} are allowed", files.size(), limits_.files));
+                fmt::format("the set has {} files; the limit is {}", files.size(), limits_.files));
             return false;
         }
         std::size_t bytes = 0;
@@ -127,20 +139,21 @@ private:
         names_.reserve(entries);
         priorities_.reserve(entries);
         for_each_table("rule", [&](const Reading& reading, const ConfigValue& table) {
-            if (++rule_count_ > limits_.rules) return;
+            if (++rule_count_ == limits_.rules + 1) first_excess_rule_ = reading.at(table.span);
+            if (rule_count_ > limits_.rules) return;
             RuleReading read = read_rule(reading, scope_, table);
             check_unique(reading, read);
             policy_.rules.push_back(std::move(read.rule));
         });
-        const Location nowhere = files_.empty() ? Location{} : Location{files_.front().path, 0, 0, 1};
         if (rule_count_ > limits_.rules)
             result_.diagnostics.error(
-                std::string(code::too_many_rules), nowhere,
-                fmt::format("the set has {} rules; at most {} are allowed", rule_count_, limits_.rules));
+                std::string(code::too_many_rules), first_excess_rule_,
+                fmt::format("the set has {} rules; the limit is {}, exceeded here", rule_count_, limits_.rules));
         if (scope_.entries.is_exceeded())
             result_.diagnostics.error(
-                std::string(code::too_many_entries), nowhere,
-                fmt::format("the lists of all rules together have more than {} prefixes and port ranges, sets expanded",
+                std::string(code::too_many_entries), scope_.entries.where_exceeded(),
+                fmt::format("up to here the lists of all rules have more prefixes and port ranges, sets expanded, than "
+                            "the limit of {}",
                             limits_.list_entries));
     }
 
@@ -166,8 +179,9 @@ private:
 
     void finish() {
         if (is_full()) {
-            result_.diagnostics.error(std::string(code::too_many_findings), {files_.front().path, 0, 0, 1},
-                                      fmt::format("reading stopped after {} errors", limits_.errors));
+            result_.diagnostics.error(std::string(code::too_many_findings), last_error(),
+                                      fmt::format("reading stopped here after {} {}", limits_.errors,
+                                                  limits_.errors == 1 ? "error" : "errors"));
             return;
         }
         scope_.sets.warn_unused(warnings_);
@@ -188,6 +202,14 @@ private:
         policy_.rules = std::move(sorted);
     }
 
+    /// Where the error stands that was found last.
+    Location last_error() const {
+        const auto& all = result_.diagnostics.all();
+        const auto last = std::find_if(all.rbegin(), all.rend(),
+                                       [](const Diagnostic& found) { return found.severity == Severity::error; });
+        return last == all.rend() ? Location{} : last->where;
+    }
+
     bool is_full() const { return result_.diagnostics.error_count() >= limits_.errors; }
 
     const Limits& limits_;
@@ -199,6 +221,7 @@ private:
     std::unordered_map<std::string, Place> names_;
     std::unordered_map<std::uint32_t, Place> priorities_;
     std::size_t rule_count_ = 0;
+    Location first_excess_rule_;
 };
 
 }  // namespace

@@ -10,10 +10,14 @@ namespace rudder {
 struct CodeInfo {
     std::string_view code;
     std::string_view text;  ///< one line for the man page
+    std::string_view help;  ///< the way out where the finding itself names none, without a full stop
 };
 
 /// Every code, in the order of the codes; E is an error, W a warning.
 [[nodiscard]] std::span<const CodeInfo> all_codes();
+
+/// The row of a code, null if there is none.
+[[nodiscard]] const CodeInfo* find_code(std::string_view code);
 
 namespace code {
 

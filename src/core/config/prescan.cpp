@@ -93,7 +93,7 @@ private:
         if (pos_ - line_start_ <= limits_.line_bytes) return true;
         diagnostics_.error(
             std::string(code::line_too_long), {file_.path, line_, 1, 1},
-            fmt::format("the line is {} bytes long; at most {} are allowed", pos_ - line_start_, limits_.line_bytes),
+            fmt::format("the line is {} bytes long; the limit is {}", pos_ - line_start_, limits_.line_bytes),
             "a list may be written over several lines");
         return false;
     }
@@ -347,7 +347,7 @@ std::vector<Chunk> prescan(const SourceFile& file, const Limits& limits, Diagnos
     if (file.bytes.size() > limits.file_bytes) {
         diagnostics.error(
             std::string(code::file_too_large), {file.path, 0, 0, 1},
-            fmt::format("the file is {} bytes long; at most {} are allowed", file.bytes.size(), limits.file_bytes));
+            fmt::format("the file is {} bytes long; the limit is {}", file.bytes.size(), limits.file_bytes));
         return {};
     }
     if (!ByteCheck(file, limits, diagnostics).run()) return {};

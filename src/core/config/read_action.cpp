@@ -103,14 +103,15 @@ void read_targets(const Reading& reading, const Limits& limits, const ConfigEntr
     }
     if (items->size() > limits.targets) {
         reading.error(code::too_many_targets, entry.key_span,
-                      fmt::format("the rule has {} targets; at most {} are allowed", items->size(), limits.targets));
+                      fmt::format("the rule has {} targets; the limit is {}", items->size(), limits.targets));
         return;
     }
     for (const ConfigValue& item : *items) {
         const ConfigTable* table = item.as_table();
         if (table == nullptr) {
             reading.error(code::wrong_type, item.span,
-                          fmt::format("a target must be a table, found {}", type_phrase(item)));
+                          fmt::format("a target must be a table, found {}", type_phrase(item)),
+                          "write each target as [[rule.action.targets]] with at least `via`");
             continue;
         }
         check_keys(reading, k_target, k_replicate, *table, item.span);

@@ -39,7 +39,7 @@ struct MatchReader {
                 return !sets.insert(*text).second ||
                        scope.sets.append(reading, value.span, *text, scope.entries, entries);
             const auto entry = read(reading, spec, value);
-            if (!entry || !scope.entries.take(1)) return false;
+            if (!entry || !scope.entries.take(1, reading, value.span)) return false;
             entries.push_back(*entry);
             return true;
         });

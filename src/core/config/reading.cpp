@@ -27,6 +27,20 @@ std::string suggestion(std::string_view word, const std::vector<std::string_view
     return meant.empty() ? "" : "did you mean `" + meant + "`?";
 }
 
+struct Alias {
+    std::string_view other;  ///< the word of other tools
+    std::string_view key;
+};
+
+/// The first one whose key the table has is meant.
+constexpr Alias k_aliases[] = {
+    {"iface", "interface"}, {"iface", "via"},        {"dev", "interface"},      {"dev", "via"},
+    {"iif", "interface"},   {"oif", "via"},          {"proto", "ip_proto"},     {"protocol", "ip_proto"},
+    {"src", "src_ip"},      {"saddr", "src_ip"},     {"source", "src_ip"},      {"sport", "src_port"},
+    {"dst", "dst_ip"},      {"daddr", "dst_ip"},     {"destination", "dst_ip"}, {"dport", "dst_port"},
+    {"gw", "next_hop"},     {"gateway", "next_hop"},
+};
+
 std::string other_home(std::string_view key, TableBit table) {
     for (const TableBit other : k_tables)
         if (other != table && find_key(other, key) != nullptr)
@@ -34,8 +48,20 @@ std::string other_home(std::string_view key, TableBit table) {
     return {};
 }
 
+/// The key that is called otherwise in other tools, and where it stands; empty if the word is none of theirs.
+std::string alias_help(std::string_view word, TableBit table) {
+    std::string elsewhere;
+    for (const Alias& alias : k_aliases) {
+        if (alias.other != word) continue;
+        if (find_key(table, alias.key) != nullptr) return fmt::format("did you mean `{}`?", alias.key);
+        if (elsewhere.empty()) elsewhere = other_home(alias.key, table);
+    }
+    return elsewhere;
+}
+
 void report_unknown(const Reading& reading, TableBit table, std::uint8_t types, const ConfigEntry& entry) {
-    std::string help = suggestion(entry.key, keys_of(table, types));
+    std::string help = table == k_root ? "" : alias_help(entry.key, table);
+    if (help.empty()) help = suggestion(entry.key, keys_of(table, types));
     if (help.empty()) help = other_home(entry.key, table);
     const bool is_root = table == k_root;
     reading.error(is_root ? code::unknown_table : code::unknown_key, entry.key_span,
@@ -85,22 +111,73 @@ bool takes_integer(ValueKind kind) {
            kind == ValueKind::protocol || kind == ValueKind::ttl;
 }
 
+std::string example_value(const KeySpec& spec) {
+    switch (spec.kind) {
+        case ValueKind::name:
+            return "\"web-1\"";
+        case ValueKind::word:
+            return fmt::format("\"{}\"", spec.words.front());
+        case ValueKind::integer:
+            return spec.key == "priority" ? "100" : "8080";
+        case ValueKind::interface_pattern:
+            return "\"eth0\"";
+        case ValueKind::device:
+            return "\"eth1\"";
+        case ValueKind::prefix:
+            return "\"192.0.2.0/24\"";
+        case ValueKind::address:
+            return "\"192.0.2.1\"";
+        case ValueKind::mac:
+            return "\"02:00:00:00:00:01\"";
+        case ValueKind::ports:
+            return "443";
+        case ValueKind::dscp:
+            return "\"ef\"";
+        case ValueKind::protocol:
+            return "\"tcp\"";
+        case ValueKind::ttl:
+            return "64";
+        case ValueKind::table:
+        case ValueKind::table_list:
+        case ValueKind::unsupported:
+            break;
+    }
+    return {};
+}
+
+/// "for example `priority = 100`"; for tables, how their header is written.
+std::string example(const KeySpec& spec) {
+    if (spec.key == "match") return "write [rule.match] with at least `interface`";
+    if (spec.key == "action") return "write [rule.action] and its keys below it";
+    if (spec.key == "targets") return "write [[rule.action.targets]] with at least `via`";
+    const std::string value = example_value(spec);
+    return value.empty() ? "" : fmt::format("for example `{} = {}`", spec.key, value);
+}
+
+bool is_number(std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+/// `via = { table = 5 }` will name a routing table; it is refused by name, as all that is to come.
+bool is_routing_table(const KeySpec& spec, const ConfigValue& value) {
+    const ConfigTable* table = value.as_table();
+    return spec.kind == ValueKind::device && table != nullptr && find_entry(*table, "table") != nullptr;
+}
+
 void report_type(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
     std::string wanted = takes_integer(spec.kind) ? "an integer" : "a string";
     if (takes_integer(spec.kind) && takes_string(spec.kind)) wanted += " or a string";
     const bool is_list = value.as_list() != nullptr;
     if (spec.is_list_allowed && !is_list) wanted += ", or a list of these";
-    std::string help;
+    std::string help = example(spec);
     if (is_list && spec.is_list_allowed)
         help = "lists are not nested";
     else if (is_list)
         help = "one value only; write one rule per value";
-    else if (value.as_string() != nullptr)
+    else if (value.as_string() != nullptr && is_number(*value.as_string()))
         help = "write the number without quotes";
     else if (value.as_integer() != nullptr)
-        help = "write the value in quotes";
-    else if (value.as_table() != nullptr && spec.kind == ValueKind::device)
-        help = "`via` with a table is not supported yet";
+        help = "write the value in quotes, " + help;
     reading.error(code::wrong_type, value.span,
                   fmt::format("`{}` must be {}, found {}", spec.key, wanted, type_phrase(value)), std::move(help));
 }
@@ -135,20 +212,27 @@ void check_keys(const Reading& reading, TableBit table, std::uint8_t types, cons
         if (spec.key == "via" && !is_all_supported)
             continue;  // something to come, such as `group`, stands in its place
         reading.error(code::missing_key, header,
-                      fmt::format("{} has no `{}`: {}", table_title(table), spec.key, spec.doc));
+                      fmt::format("{} has no `{}`: {}", table_title(table), spec.key, spec.doc), example(spec));
     }
 }
 
 bool check_scalar(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
     if (value.as_string() != nullptr && takes_string(spec.kind)) return true;
     const std::int64_t* number = value.as_integer();
+    if (is_routing_table(spec, value)) {
+        reading.error(code::key_not_supported, value.span,
+                      fmt::format("`{} = {{ table = ... }}`, a routing table, is not supported yet", spec.key),
+                      "name one interface, " + example(spec));
+        return false;
+    }
     if (number == nullptr || !takes_integer(spec.kind)) {
         report_type(reading, spec, value);
         return false;
     }
     if (*number >= spec.minimum && *number <= spec.maximum) return true;
     reading.error(spec.kind == ValueKind::ttl ? code::bad_ttl : code::out_of_range, value.span,
-                  fmt::format("`{}` is {}; allowed are {} to {}", spec.key, *number, spec.minimum, spec.maximum));
+                  fmt::format("`{}` is {}; allowed are {} to {}", spec.key, *number, spec.minimum, spec.maximum),
+                  spec.kind == ValueKind::ttl ? "" : example(spec));
     return false;
 }
 
@@ -156,7 +240,8 @@ const ConfigTable* read_table(const Reading& reading, const ConfigEntry& entry) 
     const ConfigTable* table = entry.value.as_table();
     if (table == nullptr)
         reading.error(code::wrong_type, entry.value.span,
-                      fmt::format("`{}` must be a table, found {}", entry.key, type_phrase(entry.value)));
+                      fmt::format("`{}` must be a table, found {}", entry.key, type_phrase(entry.value)),
+                      fmt::format("write [rule.{}] and its keys below it", entry.key));
     return table;
 }
 
@@ -166,14 +251,14 @@ void report_word(const Reading& reading, const KeySpec& spec, const ConfigValue&
     if (takes_integer(spec.kind)) text += fmt::format(" {} to {},", spec.minimum, spec.maximum);
     for (std::size_t i = 0; i < spec.words.size(); ++i) text += fmt::format("{} {}", i == 0 ? "" : ",", spec.words[i]);
     std::string help = suggestion(word, {spec.words.begin(), spec.words.end()});
-    const bool is_number = !word.empty() && word.find_first_not_of("0123456789") == std::string::npos;
-    if (is_number && takes_integer(spec.kind)) help = "write the number without quotes";
+    if (is_number(word) && takes_integer(spec.kind)) help = "write the number without quotes";
     reading.error(spec.code, value.span, std::move(text), std::move(help));
 }
 
 void report_empty_list(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
     reading.error(code::empty_list, value.span, fmt::format("`{}` is an empty list", spec.key),
-                  spec.tables == k_set ? "" : "leave the key out if every value shall match");
+                  spec.tables == k_set ? "give at least one entry, or remove the set and what refers to it"
+                                       : "leave the key out if every value shall match");
 }
 
 }  // namespace rudder

@@ -93,7 +93,7 @@ bool NamedSets::append_list(const Reading& reading, const Span& span, std::strin
     set->is_used = true;
     if (std::holds_alternative<std::monostate>(set->content)) return false;
     if (const List* entries = std::get_if<List>(&set->content)) {
-        if (!budget.take(entries->size())) return false;
+        if (!budget.take(entries->size(), reading, span)) return false;
         list.insert(list.end(), entries->begin(), entries->end());
         return true;
     }

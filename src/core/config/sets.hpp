@@ -30,17 +30,20 @@ class EntryBudget {
 public:
     explicit EntryBudget(std::size_t limit) : left_(limit) {}
 
-    /// False if that many are too many; then nothing is left for others either.
-    bool take(std::size_t count) {
+    /// False if that many are too many; then nothing is left for others either. `span` is what asks for them.
+    bool take(std::size_t count, const Reading& reading, const Span& span) {
+        if (count > left_ && !is_exceeded_) where_exceeded_ = reading.at(span);
         if (count > left_) is_exceeded_ = true;
         if (!is_exceeded_) left_ -= count;
         return !is_exceeded_;
     }
     [[nodiscard]] bool is_exceeded() const { return is_exceeded_; }
+    [[nodiscard]] const Location& where_exceeded() const { return where_exceeded_; }
 
 private:
     std::size_t left_;
     bool is_exceeded_ = false;
+    Location where_exceeded_;
 };
 
 class NamedSets {

@@ -152,6 +152,8 @@ SyntaxMistake classify(std::string_view description) {
     if (says("cannot redefine")) return {code::defined_twice, "keep one of the two definitions"};
     if (says("not representable in 64 bits")) return {code::number_too_large, {}};
     if (says("could not determine value type")) return {code::syntax, "a text is written in quotes, a list in [ ]"};
+    if (says("unescaped control characters"))
+        return {code::syntax, "a text ends on the line where it starts: is its closing quote missing?"};
     if (says("end-of-file")) return {code::syntax, "a quote or bracket is not closed before the next [[table]]"};
     return {code::syntax, {}};
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "case_files.hpp"
+#include "policy_of.hpp"
 
 #include "core/config/build_policy.hpp"
 #include "core/config/codes.hpp"
@@ -69,6 +70,8 @@ TEST_CASE("every code is given by some bad input, and every code given is in the
     std::set<std::string> listed;
     for (const CodeInfo& info : all_codes()) {
         CHECK_FALSE(info.text.empty());
+        CHECK_FALSE(info.help.empty());
+        CHECK_FALSE(info.help.ends_with('.'));
         CHECK(listed.insert(std::string(info.code)).second);
     }
     CHECK(given == listed);
@@ -84,6 +87,8 @@ TEST_CASE("every finding says something and marks text inside its line") {
             INFO(found.code << " " << found.text);
             CHECK_FALSE(found.text.empty());
             CHECK_FALSE(found.text.ends_with('.'));
+            CHECK_FALSE(found.help.empty());
+            CHECK_FALSE(found.help.ends_with('.'));
             CHECK(is_inside(found.where, texts[found.where.file]));
             CHECK(
                 std::none_of(found.text.begin(), found.text.end(), [](char byte) { return byte >= 0 && byte < 0x20; }));
@@ -107,4 +112,32 @@ TEST_CASE("what is defined twice shows both places") {
         }
         CHECK(is_seen);
     }
+}
+
+TEST_CASE("keys by the names of other tools are answered with ours") {
+    const auto help_of = [](const std::string& text) {
+        const Diagnostics diagnostics = build_policy({{"test.toml", text}}).diagnostics;
+        for (const Diagnostic& found : diagnostics.all())
+            if (found.code == code::unknown_key) return found.help;
+        return std::string();
+    };
+    const std::vector<std::pair<std::string, std::string>> matches = {
+        {"dport", "dst_port"}, {"sport", "src_port"}, {"proto", "ip_proto"},
+        {"src", "src_ip"},     {"dst", "dst_ip"},     {"iface", "interface"},
+    };
+    for (const auto& [other, key] : matches)
+        CHECK(help_of(match_rule(other + " = 1")) == "did you mean `" + key + "`?");
+    CHECK(help_of(steer_rule("iface = \"eth1\"")) == "did you mean `via`?");
+    CHECK(help_of("[[rule]]\ndport = 1\n") == "`dst_port` is a key of [rule.match]");
+}
+
+TEST_CASE("a routing table as via is refused by name, any other table by its type") {
+    const auto first = [](const std::string& via) {
+        const PolicyResult result = build_policy({{"test.toml", steer_rule("via = " + via)}});
+        REQUIRE(result.diagnostics.all().size() == 1);
+        return result.diagnostics.all().front();
+    };
+    CHECK(first("{ table = 5 }").code == code::key_not_supported);
+    CHECK(first("{ table = 5 }").text == "`via = { table = ... }`, a routing table, is not supported yet");
+    CHECK(first("{ name = \"eth1\" }").code == code::wrong_type);
 }
