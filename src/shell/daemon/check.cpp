@@ -2,6 +2,7 @@
 #include "shell/daemon/check.hpp"
 
 #include "shell/daemon/policy_load.hpp"
+#include "shell/log/wording.hpp"
 
 #include <fmt/format.h>
 
@@ -18,10 +19,10 @@ ExitCode check(const CheckOptions& options) {
     } else {
         fmt::print(stderr, "{}", render_text(load.diagnostics, load.sources, options.wants_color));
         if (is_accepted) {
-            fmt::print("configuration ok: {} rules in {} files, sha256 {}\n", load.policy->rules.size(), load.files.size(), load.sha256);
+            fmt::print("configuration ok: {} in {}, sha256 {}\n", counted(load.policy->rules.size(), "rule"), counted(load.files.size(), "file"), load.sha256);
         } else {
-            fmt::print(stderr, "configuration not ok: {} errors, {} warnings in {} files\n", load.diagnostics.error_count(),
-                       load.diagnostics.warning_count(), load.files.size());
+            fmt::print(stderr, "configuration not ok: {}, {} in {}\n", counted(load.diagnostics.error_count(), "error"),
+                       counted(load.diagnostics.warning_count(), "warning"), counted(load.files.size(), "file"));
         }
     }
     return is_accepted ? ExitCode::ok : ExitCode::configuration;

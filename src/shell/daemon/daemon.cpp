@@ -8,6 +8,7 @@
 #include "shell/daemon/snapshot.hpp"
 #include "shell/kernel/bpf_kernel.hpp"
 #include "shell/log/events.hpp"
+#include "shell/log/wording.hpp"
 #include "shell/net/netlink_monitor.hpp"
 #include "shell/os/os_error.hpp"
 #include "shell/status/status_interface.hpp"
@@ -116,7 +117,7 @@ private:
         kernel_options.log = [this](LibbpfLevel level, std::string_view text) { keep_kernel_message(level, text); };
         const Result<int> leftovers = BpfKernel::remove_leftovers(kernel_options);
         if (!leftovers) return leftovers.error().within("remove what an earlier daemon left");
-        if (*leftovers > 0) log(Priority::warning, event::k_leftovers, fmt::format("removed {} filters that a killed rudderd left", *leftovers));
+        if (*leftovers > 0) log(Priority::warning, event::k_leftovers, fmt::format("removed {} that a killed rudderd left", counted(static_cast<std::size_t>(*leftovers), "filter")));
         return keep(kernel_, BpfKernel::open(std::move(kernel_options)));
     }
 
@@ -259,7 +260,7 @@ private:
         if (!engine_ || engine_->applied().hooks.empty()) return;
         const std::size_t hooks = engine_->applied().hooks.size();
         if (Status status = engine_->detach_all(); !status) log(Priority::error, event::k_apply_failed, status.error().within("detach").message);
-        log(Priority::info, event::k_stopping, fmt::format("stopped: detached from {} hooks", hooks - engine_->applied().hooks.size()));
+        log(Priority::info, event::k_stopping, "stopped: detached from " + counted(hooks - engine_->applied().hooks.size(), "hook"));
     }
 
     void log(Priority priority, const EventKind& kind, std::string message,

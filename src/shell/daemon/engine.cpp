@@ -114,6 +114,11 @@ Status Engine::verify() const {
     return Error{fmt::format("the kernel runs generation {}, our record says {}", *active, applied_.generation), 0};
 }
 
+std::string Engine::device_name(std::uint32_t ifindex) const {
+    const auto found = network_.topology().links.find(ifindex);
+    return found == network_.topology().links.end() ? std::to_string(ifindex) : found->second.name;
+}
+
 Status Engine::detach_all() {
     Status first;
     for (const HookSpec& hook : std::vector<HookSpec>(applied_.hooks)) {

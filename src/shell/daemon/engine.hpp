@@ -9,6 +9,7 @@
 
 #include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace rudder {
@@ -54,6 +55,8 @@ public:
 
     [[nodiscard]] const Policy& policy() const { return policy_; }
     [[nodiscard]] const Applied& applied() const { return applied_; }
+    /// Name of a device, its number if it is gone.
+    [[nodiscard]] std::string device_name(std::uint32_t ifindex) const;
     [[nodiscard]] bool has_pending() const { return pending_.has_value(); }
 
 private:

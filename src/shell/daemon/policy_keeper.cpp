@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shell/daemon/policy_keeper.hpp"
 
-#include "shell/log/audit.hpp"
 #include "shell/log/events.hpp"
+#include "shell/log/wording.hpp"
 
 #include <fmt/format.h>
 
@@ -74,7 +74,7 @@ ReloadVerdict PolicyKeeper::reject(const PolicyLoad& load, const ReloadRequest& 
     verdict.diagnostics = render_text(load.diagnostics, load.sources, request.wants_color);
     verdict.diagnostics_json = render_json(load.diagnostics);
     verdict.generation = engine_.applied().generation;
-    verdict.summary = fmt::format("configuration rejected with {} errors; generation {} stays active", load.diagnostics.error_count(), verdict.generation);
+    verdict.summary = fmt::format("configuration rejected with {}; {}", counted(load.diagnostics.error_count(), "error"), what_stays(verdict.generation));
     if (verdict.diagnostics_json + load.sha256 != reported_rejection_) {
         reported_rejection_ = verdict.diagnostics_json + load.sha256;
         log_rejected(logger_, load.diagnostics, load.sha256, verdict.generation);
@@ -105,11 +105,13 @@ ReloadVerdict PolicyKeeper::accept(PolicyLoad load, const ReloadRequest& request
     if (!outcome.status) {
         const int code = outcome.status.error().code;
         verdict.exit_code = code == EPERM || code == EACCES ? ExitCode::no_permission : ExitCode::internal;
-        verdict.summary = fmt::format("configuration is valid but could not be applied: {}; generation {} stays active", failure_, verdict.generation);
+        verdict.summary = fmt::format("configuration is valid but could not be applied: {}; {}", failure_, what_stays(verdict.generation));
         return verdict;
     }
     log_generation(outcome);
-    verdict.summary = fmt::format("configuration accepted: {} rules, generation {}{}", engine_.policy().rules.size(), verdict.generation,
+    const std::size_t deferred = deferred_rules(waits_);
+    verdict.summary = fmt::format("configuration accepted: {}{}, generation {}{}", counted(engine_.policy().rules.size(), "rule"),
+                                  deferred > 0 ? fmt::format(", {} deferred", deferred) : "", verdict.generation,
                                   outcome.has_published ? "" : " (unchanged)");
     return verdict;
 }
@@ -122,13 +124,21 @@ void PolicyKeeper::reconcile() {
 
 void PolicyKeeper::log_generation(const Engine::Outcome& outcome) {
     const std::uint64_t generation = engine_.applied().generation;
+    note_waits();
     if (outcome.replaced) {
-        log_published(logger_, *outcome.replaced, engine_.policy(), generation);
+        log_published(logger_, *outcome.replaced, engine_.policy(), generation, deferred_rules(waits_));
     } else if (outcome.has_published) {
         logger_.log({Priority::info, event::k_published,
-                     fmt::format("generation {} is active: the network changed, {} hooks", generation, engine_.applied().hooks.size()),
+                     fmt::format("generation {} is active: the network changed, {}, {} deferred", generation,
+                                 counted(engine_.applied().hooks.size(), "hook"), deferred_rules(waits_)),
                      {{"GENERATION", std::to_string(generation)}, {"CONFIG_SHA256", engine_.policy().sha256}}});
     }
+}
+
+void PolicyKeeper::note_waits() {
+    Waits now = waits_of(engine_.policy(), engine_.applied().image.rules);
+    log_waits(logger_, engine_.policy(), waits_, now, engine_.applied().generation);
+    waits_ = std::move(now);
 }
 
 void PolicyKeeper::repair() {
@@ -144,8 +154,8 @@ void PolicyKeeper::repair() {
         const std::vector<HookSpec>& hooks = engine_.applied().hooks;
         if (std::find(hooks.begin(), hooks.end(), hook) == hooks.end()) continue;
         logger_.log({Priority::warning, event::k_hook_lost,
-                     fmt::format("the {} program on device {} was gone and has been put back", to_string(hook.direction), hook.ifindex),
-                     {{"INTERFACE", std::to_string(hook.ifindex)}}});
+                     fmt::format("the {} program on {} was gone and has been put back", to_string(hook.direction), engine_.device_name(hook.ifindex)),
+                     {{"INTERFACE", engine_.device_name(hook.ifindex)}}});
     }
 }
 
@@ -153,7 +163,7 @@ void PolicyKeeper::note_outcome(const Engine::Outcome& outcome) {
     const std::string generation = std::to_string(engine_.applied().generation);
     const std::string failure = outcome.status ? "" : outcome.status.error().message;
     if (!failure.empty() && failure != failure_) {
-        logger_.log({Priority::error, event::k_apply_failed, fmt::format("cannot apply: {}; generation {} stays active", failure, generation),
+        logger_.log({Priority::error, event::k_apply_failed, fmt::format("cannot apply: {}; {}", failure, what_stays(engine_.applied().generation)),
                      {{"REASON", failure}, {"GENERATION", generation}}});
     }
     failure_ = failure;
@@ -177,7 +187,7 @@ std::string PolicyKeeper::state() const { return record_.last_accepted && failur
 
 std::string PolicyKeeper::status_text() const {
     const Applied& applied = engine_.applied();
-    std::string text = fmt::format("Generation {}: {} rules on {} hooks", applied.generation, engine_.policy().rules.size(), applied.hooks.size());
+    std::string text = fmt::format("Generation {}: {} on {}", applied.generation, counted(engine_.policy().rules.size(), "rule"), counted(applied.hooks.size(), "hook"));
     if (!record_.last_accepted) text += "; last configuration rejected: " + first_error(record_.last_diagnostics);
     if (!failure_.empty()) text += "; not applied: " + failure_;
     return text;

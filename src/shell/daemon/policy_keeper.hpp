@@ -4,6 +4,7 @@
 #include "shell/daemon/control.hpp"
 #include "shell/daemon/engine.hpp"
 #include "shell/daemon/policy_load.hpp"
+#include "shell/log/audit.hpp"
 #include "shell/log/logger.hpp"
 
 #include <cstdint>
@@ -53,6 +54,7 @@ private:
     ReloadVerdict accept(PolicyLoad load, const ReloadRequest& request);
     void note_outcome(const Engine::Outcome& outcome);
     void note_warnings(const std::vector<Error>& warnings);
+    void note_waits();
     void log_generation(const Engine::Outcome& outcome);
 
     ConfigSetOptions set_;
@@ -64,6 +66,7 @@ private:
     std::string judged_sha256_;       ///< of the set judged last; empty if it could not be read as a whole
     std::string failure_;             ///< why the wanted policy is not applied; empty if it is
     std::set<std::string> warnings_;  ///< of the last attempt, so that a retry does not repeat them
+    Waits waits_;                     ///< of the running generation, as last logged
     bool needs_retry_ = false;
 };
 

@@ -2,9 +2,11 @@
 #include "shell/log/audit.hpp"
 
 #include "shell/log/events.hpp"
+#include "shell/log/wording.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 namespace rudder {
@@ -31,6 +33,17 @@ void log_rules(Logger& logger, const EventKind& kind, const char* verb, const st
     }
 }
 
+std::string no_interface(const std::string& name) { return "no interface " + name; }
+
+void log_wait(Logger& logger, const EventKind& kind, const std::string& rule, const Wait& wait, std::uint64_t generation) {
+    const bool waits = kind.message_id == event::k_deferred.message_id;
+    const std::string target = wait.is_whole || wait.target.empty() ? "" : fmt::format("target {} of ", wait.target);
+    LogEntry entry{Priority::info, kind, {}, {{"RULE", rule}, {"INTERFACE", wait.interface}, {"REASON", wait.reason}, {"GENERATION", std::to_string(generation)}}};
+    entry.message = fmt::format("{}rule {} is {}", target, rule, waits ? "deferred: " + wait.reason : "active again");
+    if (!wait.target.empty()) entry.fields.emplace_back("TARGET", wait.target);
+    logger.log(entry);
+}
+
 std::string place_text(const Location& where) {
     return where.line == 0 ? where.file : fmt::format("{}:{}:{}", where.file, where.line, where.column);
 }
@@ -55,17 +68,51 @@ PolicyDifference difference(const Policy& before, const Policy& after) {
     return result;
 }
 
-void log_published(Logger& logger, const Policy& before, const Policy& after, std::uint64_t generation) {
+Waits waits_of(const Policy& policy, const std::vector<RuleState>& states) {
+    Waits waits;
+    for (std::size_t rank = 0; rank < std::min(policy.rules.size(), states.size()); ++rank) {
+        const RuleState& state = states[rank];
+        if (state.reason.empty()) continue;
+        const Rule& rule = policy.rules[rank];
+        Wait wait{state.is_deferred, to_string(rule.match.interface), {}, state.reason};
+        for (const Target& target : rule.targets) {
+            if (state.reason != no_interface(target.via) || state.reason == no_interface(wait.interface)) continue;
+            wait.interface = wait.target = target.via;
+            break;
+        }
+        waits.emplace(rule.name, std::move(wait));
+    }
+    return waits;
+}
+
+std::size_t deferred_rules(const Waits& waits) {
+    return static_cast<std::size_t>(std::count_if(waits.begin(), waits.end(), [](const auto& item) { return item.second.is_whole; }));
+}
+
+void log_waits(Logger& logger, const Policy& policy, const Waits& before, const Waits& after, std::uint64_t generation) {
+    std::size_t left = k_audit_entries;
+    for (const Rule& rule : policy.rules) {
+        const auto old_wait = before.find(rule.name);
+        const auto new_wait = after.find(rule.name);
+        const bool waits = new_wait != after.end();
+        if (waits == (old_wait != before.end()) && (!waits || new_wait->second == old_wait->second)) continue;
+        if (left-- == 0) return;
+        log_wait(logger, waits ? event::k_deferred : event::k_active_again, rule.name, waits ? new_wait->second : old_wait->second, generation);
+    }
+}
+
+void log_published(Logger& logger, const Policy& before, const Policy& after, std::uint64_t generation, std::size_t deferred) {
     const PolicyDifference changes = difference(before, after);
     const std::size_t total = changes.added.size() + changes.removed.size() + changes.changed.size();
     std::size_t left = k_audit_entries;
     log_rules(logger, event::k_rule_added, "added", changes.added, generation, left);
     log_rules(logger, event::k_rule_removed, "removed", changes.removed, generation, left);
     log_rules(logger, event::k_rule_changed, "changed", changes.changed, generation, left);
+    const std::string waiting = deferred > 0 ? fmt::format(", {} deferred", deferred) : "";
     const std::string omitted = total > k_audit_entries ? fmt::format(", {} entries left out", total - k_audit_entries) : "";
     logger.log({Priority::notice, event::k_published,
-                fmt::format("generation {} is active: {} rules, {} added, {} removed, {} changed{}", generation, after.rules.size(),
-                            changes.added.size(), changes.removed.size(), changes.changed.size(), omitted),
+                fmt::format("generation {} is active: {}, {} added, {} removed, {} changed{}{}", generation, counted(after.rules.size(), "rule"),
+                            changes.added.size(), changes.removed.size(), changes.changed.size(), waiting, omitted),
                 {{"GENERATION", std::to_string(generation)}, {"CONFIG_SHA256", after.sha256}}});
 }
 
@@ -81,8 +128,8 @@ void log_rejected(Logger& logger, const Diagnostics& diagnostics, const std::str
                     {{"FILE", where.file}, {"LINE", std::to_string(where.line)}, {"REASON", diagnostic.code}, {"CONFIG_SHA256", sha256}}});
     }
     logger.log({Priority::error, event::k_rejected,
-                fmt::format("configuration rejected with {} errors and {} warnings; generation {} stays active",
-                            diagnostics.error_count(), diagnostics.warning_count(), running_generation),
+                fmt::format("configuration rejected with {} and {}; {}", counted(diagnostics.error_count(), "error"),
+                            counted(diagnostics.warning_count(), "warning"), what_stays(running_generation)),
                 {{"CONFIG_SHA256", sha256}, {"GENERATION", std::to_string(running_generation)}}});
 }
 

@@ -23,10 +23,12 @@ inline constexpr EventKind k_check_failed{"check-failed", "71bb0a8acd614ff4b77c1
 inline constexpr EventKind k_start_failed{"start-failed", "878d94a55869456693f1ec0e585734f9"};
 inline constexpr EventKind k_kernel_message{"kernel-message", "2e3ae60f5a8c4fb98cc55a9d32a64a21"};
 inline constexpr EventKind k_leftovers{"leftovers-removed", "f55650e830684f75a58bca6b688d129f"};
+inline constexpr EventKind k_deferred{"rule-deferred", "ec9e464ff3d44d0f98f56e3007dd3df0"};
+inline constexpr EventKind k_active_again{"rule-active-again", "dbb778b4121c4b6a866afbb53a9662d5"};
 
 inline constexpr EventKind k_all[] = {k_started,    k_stopping,     k_published,     k_rule_added, k_rule_removed,
                                       k_rule_changed, k_rejected,   k_diagnostic,    k_apply_failed, k_apply_warning,
                                       k_overflow,   k_hook_lost,    k_check_failed,  k_start_failed,
-                                      k_kernel_message, k_leftovers};
+                                      k_kernel_message, k_leftovers, k_deferred,    k_active_again};
 
 }  // namespace rudder::event

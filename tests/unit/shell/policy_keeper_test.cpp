@@ -64,6 +64,43 @@ TEST_CASE("a rejected set keeps what runs and is reported once for each content"
     CHECK(k.engine.applied().generation == 1);
 }
 
+TEST_CASE("a rule that waits and is active again is told once each, with what it waits for") {
+    Keeping k;
+    std::string text = rule_text("a", 10);
+    text.replace(text.find("eth0"), 4, "eth7");
+    k.top.write("conf.d/10.toml", text);
+    const ReloadVerdict verdict = k.keeper.reload({});
+    CHECK(verdict.summary == "configuration accepted: 1 rule, 1 deferred, generation 1");
+    CHECK(k.logger.entries.back().message.find("1 rule, 1 added, 0 removed, 0 changed, 1 deferred") != std::string::npos);
+    CHECK(k.logger.count(event::k_deferred) == 1);
+    CHECK(k.logger.field(event::k_deferred, "RULE") == "a");
+    CHECK(k.logger.field(event::k_deferred, "INTERFACE") == "eth7");
+    CHECK(k.logger.field(event::k_deferred, "REASON") == "no interface eth7");
+    k.keeper.reconcile();
+    k.machine.add_link(7, "eth7");
+    k.keeper.reconcile();
+    k.keeper.reconcile();
+    CHECK(k.logger.count(event::k_deferred) == 1);
+    CHECK(k.logger.count(event::k_active_again) == 1);
+    CHECK(k.logger.field(event::k_active_again, "INTERFACE") == "eth7");
+}
+
+TEST_CASE("a target that waits is named") {
+    Keeping k;
+    k.top.write("conf.d/10.toml", "[[rule]]\nname = \"a\"\npriority = 10\ntype = \"replicate\"\nmatch = { interface = \"eth0\", direction = \"ingress\" }\n"
+                                  "action = { targets = [ { via = \"eth1\" }, { via = \"eth9\" } ] }\n");
+    REQUIRE(k.reload() == ExitCode::ok);
+    CHECK(k.logger.field(event::k_deferred, "TARGET") == "eth9");
+    CHECK(k.logger.entries.front().message == "target eth9 of rule a is deferred: no interface eth9");
+    CHECK(k.logger.field(event::k_deferred, "INTERFACE") == "eth9");
+}
+
+TEST_CASE("a set refused at start leaves nothing active") {
+    Keeping k;
+    k.top.write("conf.d/10.toml", "nonsense = 1\n");
+    CHECK(k.keeper.reload({}).summary == "configuration rejected with 1 error; nothing is active");
+}
+
 TEST_CASE("a set that becomes empty or unreadable is refused while rules run") {
     Keeping k;
     REQUIRE(k.reload() == ExitCode::ok);
