@@ -87,6 +87,8 @@ private:
             read_names(index);
         } else if (code != ENOENT) {
             error("F001", path, "cannot open the directory: " + errno_text(code));
+        } else if (options_.are_directories_named) {
+            set_.diagnostics.warning("F001", {path, 0, 0, 1}, "the directory of --config-dir does not exist", "create it or correct the option");
         }
         for (const Substitution& substitution : options_.substitutions) {
             if (is_in(substitution.destination, path)) add(name_of(substitution.destination), {index, substitution.source, false});

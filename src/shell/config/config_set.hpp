@@ -34,6 +34,7 @@ struct ConfigSetOptions {
     Limits limits;
     /// `advised` only for a check by somebody who is not root: the findings are warnings then.
     Trust trust = Trust::required;
+    bool are_directories_named = false;  ///< by the user: one that does not exist is worth a warning
 };
 
 /// The files in the order of their basenames (C locale), masked ones left out.

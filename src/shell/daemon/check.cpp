@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shell/daemon/check.hpp"
 
+#include "shell/config/settings.hpp"
 #include "shell/daemon/policy_load.hpp"
 #include "shell/log/wording.hpp"
 
@@ -10,10 +11,23 @@
 
 namespace rudder {
 
+namespace {
+
+/// The daemon does not start with settings that have errors.
+void add_settings(const std::string& path, PolicyLoad& load) {
+    SettingsLoad settings = load_settings(path);
+    for (const Diagnostic& diagnostic : settings.diagnostics.all()) load.diagnostics.add(diagnostic);
+    load.sources.merge(settings.sources);
+    load.diagnostics.sort();
+}
+
+}  // namespace
+
 ExitCode check(const CheckOptions& options) {
     const Limits& limits = options.set.limits;
-    const PolicyLoad load = judge(options.files.empty() ? load_config_set(options.set) : load_config_files(options.files, limits), limits);
-    const bool is_accepted = load.policy.has_value() && !(options.warnings_fail && load.diagnostics.warning_count() > 0);
+    PolicyLoad load = judge(options.files.empty() ? load_config_set(options.set) : load_config_files(options.files, limits), limits);
+    if (options.files.empty() && !options.settings_path.empty()) add_settings(options.settings_path, load);
+    const bool is_accepted = load.policy.has_value() && !load.diagnostics.has_errors() && !(options.warnings_fail && load.diagnostics.warning_count() > 0);
     if (options.is_json) {
         fmt::print("{}\n", render_json(load.diagnostics));
     } else {

@@ -11,6 +11,7 @@ namespace rudder {
 
 struct CheckOptions {
     ConfigSetOptions set;
+    std::string settings_path;       ///< judged with the set, not with `files`; empty: not at all
     std::vector<std::string> files;  ///< not empty: these and nothing else
     bool warnings_fail = false;
     bool is_json = false;

@@ -51,7 +51,8 @@ void declare(CLI::App& app, Words& words, CommandLine& line) {
     auto* clean_up = app.add_flag("--cleanup", words.is_clean_up, "remove what a killed daemon left in the kernel");
     reload->excludes(check);
     clean_up->excludes(check)->excludes(reload);
-    app.add_option("--config-dir", words.directories, "directory with *.toml files; repeat in order of precedence")->take_all()->expected(1)->type_name("DIR");
+    auto* directories = app.add_option("--config-dir", words.directories, "directory with *.toml files; repeat in order of precedence")->take_all()->expected(1)->type_name("DIR");
+    directories->excludes(reload);  // the daemon has its own
     app.add_option("--runtime-dir", line.daemon.runtime_directory, "where the sockets are")->capture_default_str()->type_name("DIR");
     app.add_option("--settings", line.daemon.settings_path, "the daemon's own settings")->capture_default_str()->type_name("FILE");
     app.add_option("--with", words.substitutions, "check SRC in the place of DST")->take_all()->expected(1)->type_name("SRC:DST")->needs(check);
@@ -90,6 +91,8 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
     for (const std::string& text : words.substitutions) {
         if (!add_substitution(text, line.check.set.substitutions)) return usage_error("--with wants SRC:DST");
     }
+    line.check.set.are_directories_named = !words.directories.empty();
+    line.check.settings_path = line.daemon.settings_path;
     line.check.is_json = words.format == "json";
     line.check.wants_color = is_color_wanted();
     line.daemon.set = line.check.set;

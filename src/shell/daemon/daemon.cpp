@@ -131,6 +131,7 @@ private:
 
     /// The watcher starts before the first load, so that no change falls between the two.
     Status open_watches() {
+        warn_of_missing_directories();
         WatchTiming timing;
         timing.settle = settings_.settle;
         Status status = keep(watcher_, ConfigWatcher::open(loop_.get(), options_.set.directories, timing, [this] { files_changed(); }));
@@ -139,6 +140,15 @@ private:
         if (status) status = keep(ready_, Timer::open(loop_.get(), [this] { tell_ready(); }));
         if (status) status = keep(watchdog_, Timer::open(loop_.get(), [this] { feed_watchdog(); }));
         return status;
+    }
+
+    void warn_of_missing_directories() {
+        if (!options_.set.are_directories_named) return;
+        for (const std::string& directory : options_.set.directories) {
+            if (::access(directory.c_str(), F_OK) == 0 || errno != ENOENT) continue;
+            logger_.log({Priority::warning, event::k_diagnostic, directory + ": warning[F001]: the directory of --config-dir does not exist",
+                         {{"FILE", directory}, {"LINE", "0"}, {"REASON", "F001"}}});
+        }
     }
 
     Status open_sockets() {

@@ -41,7 +41,7 @@ TEST_CASE("a wrong command line is a usage error") {
                                                     std::vector<const char*>{"--check", "--reload"}, std::vector<const char*>{"--with", "a:b"},
                                                     std::vector<const char*>{"--check", "--with", "a"}, std::vector<const char*>{"--check", "--with", "a:"},
                                                     std::vector<const char*>{"--check", "--format", "xml"}, std::vector<const char*>{"--strict"},
-                                                    std::vector<const char*>{"--check", "--with", "a:b", "c.toml"});
+                                                    std::vector<const char*>{"--check", "--with", "a:b", "c.toml"}, std::vector<const char*>{"--reload", "--config-dir", "/a"});
     const CommandLine line = parse(words);
     CHECK(line.verb == Verb::finished);
     CHECK(line.exit_code == ExitCode::usage);
@@ -81,6 +81,22 @@ TEST_CASE("a directory given relative to the working directory is the one there"
     CHECK(run_check({"--config-dir", "link", "--with", to_absolute.c_str()}) == ExitCode::ok);
     CHECK(run_check({"--config-dir", "link", "--with", (source + ":other/10.toml").c_str()}) == ExitCode::configuration);
     std::filesystem::current_path(before);
+}
+
+TEST_CASE("check judges the settings too, unless single files are asked for") {
+    const TemporaryDirectory top;
+    const std::string file = top.write("conf.d/10.toml", k_good);
+    const std::string settings = top.write("rudder.toml", "nonsense = 1\n");
+    const std::string directory = top.path("conf.d");
+    CHECK(run_check({"--settings", settings.c_str(), "--config-dir", directory.c_str()}) == ExitCode::configuration);
+    CHECK(run_check({"--settings", settings.c_str(), file.c_str()}) == ExitCode::ok);
+}
+
+TEST_CASE("a named directory that does not exist is a warning") {
+    const TemporaryDirectory top;
+    const std::string missing = top.path("missing");
+    CHECK(run_check({"--config-dir", missing.c_str()}) == ExitCode::ok);
+    CHECK(run_check({"--strict", "--config-dir", missing.c_str()}) == ExitCode::configuration);
 }
 
 TEST_CASE("warnings fail a strict check only") {
