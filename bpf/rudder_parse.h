@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "rudder_address.h"
 #include "rudder_bytes.h"
 
 #define RUDDER_MAX_EXTENSION_HEADERS 6u
@@ -102,35 +103,7 @@ static __always_inline const __u8 *rudder_at(const struct rudder_frame *frame, _
 	return frame->data + (bounded & (2 * RUDDER_MAX_HEADER_BYTES - 1));
 }
 
-/* ---- special-purpose and group addresses ------------------------------------------------------- */
-
-static __always_inline int rudder_is_multicast4(__u32 address_be)
-{
-	return (RUDDER_SWAP32(address_be) >> 28) == 0xe;
-}
-
-static __always_inline int rudder_is_special4(__u32 address_be)
-{
-	__u32 address = RUDDER_SWAP32(address_be);
-	__u32 first = address >> 24;
-
-	return first == 0 || first == 127 || (address >> 16) == 0xa9fe || (address >> 8) == 0xe00000 ||
-	       address == 0xffffffffu;
-}
-
-static __always_inline int rudder_is_multicast6(const __u32 *address_be)
-{
-	return (RUDDER_SWAP32(address_be[0]) >> 24) == 0xff;
-}
-
-static __always_inline int rudder_is_special6(const __u32 *address_be)
-{
-	__u32 first = RUDDER_SWAP32(address_be[0]) >> 16;
-
-	if (first == 0)
-		return !(address_be[0] | address_be[1] | address_be[2]) && RUDDER_SWAP32(address_be[3]) <= 1;
-	return (first & 0xffc0) == 0xfe80 || first == 0xff01 || first == 0xff02;
-}
+/* ---- addresses --------------------------------------------------------------------------------- */
 
 static __always_inline void rudder_flag_addresses(struct rudder_packet *packet)
 {

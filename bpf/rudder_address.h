@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
+/*
+ * What an address says by itself: multicast, or of a special purpose (link-local, loopback, unspecified, local network
+ * control), which no rule matches unasked. *Source*: RFC 6890, RFC 5771, RFC 4291.
+ */
+#pragma once
+
+#include "rudder_bytes.h"
+
+static __always_inline int rudder_is_multicast4(__u32 address_be)
+{
+	return (RUDDER_SWAP32(address_be) >> 28) == 0xe;
+}
+
+static __always_inline int rudder_is_special4(__u32 address_be)
+{
+	__u32 address = RUDDER_SWAP32(address_be);
+	__u32 first = address >> 24;
+
+	return first == 0 || first == 127 || (address >> 16) == 0xa9fe || (address >> 8) == 0xe00000 ||
+	       address == 0xffffffffu;
+}
+
+static __always_inline int rudder_is_multicast6(const __u32 *address_be)
+{
+	return (RUDDER_SWAP32(address_be[0]) >> 24) == 0xff;
+}
+
+static __always_inline int rudder_is_special6(const __u32 *address_be)
+{
+	__u32 first = RUDDER_SWAP32(address_be[0]) >> 16;
+
+	if (first == 0)
+		return !(address_be[0] | address_be[1] | address_be[2]) && RUDDER_SWAP32(address_be[3]) <= 1;
+	return (first & 0xffc0) == 0xfe80 || first == 0xff01 || first == 0xff02;
+}
