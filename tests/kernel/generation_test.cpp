@@ -32,7 +32,7 @@ UniqueFd map_named(Daemon& daemon, const std::string& name) {
 bool drop_all_but_what_is_needed() {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     __user_cap_data_struct data[2]{};
-    for (const unsigned capability : {CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON}) {
+    for (const unsigned capability : {unsigned{CAP_BPF}, unsigned{CAP_NET_ADMIN}, unsigned{CAP_PERFMON}}) {
         data[capability / 32].effective |= 1u << (capability % 32);
     }
     for (__user_cap_data_struct& word : data) {
@@ -48,7 +48,7 @@ TEST_CASE("counters go on through every change of tier, up and down") {
     Daemon daemon(Attachment::automatic);
     std::uint64_t sent = 0;
     std::uint64_t generation = 0;
-    for (const std::size_t tier : {0, 1, 2, 3, 4, 2, 0}) {
+    for (const std::size_t tier : {0U, 1U, 2U, 3U, 4U, 2U, 0U}) {
         const ApplyOutcome outcome = daemon.reconcile("a", {veth.left_index()}, tier);
         INFO((outcome.status ? "" : outcome.status.error().message));
         REQUIRE(outcome.status);
@@ -83,7 +83,7 @@ TEST_CASE("a discarded stage changes nothing and a published map cannot be writt
     Daemon daemon(Attachment::automatic);
     REQUIRE(daemon.reconcile("a", {veth.left_index()}, 0).status);
     const std::size_t before = open_descriptors();
-    for (const std::size_t tier : {0, 1}) {
+    for (const std::size_t tier : {0U, 1U}) {
         const Image image = passing_image("b", {veth.left_index()}, daemon.applied.image.slots, tier);
         const Result<StageId> stage = daemon.kernel->stage(image, 2);
         REQUIRE(stage.is_ok());
