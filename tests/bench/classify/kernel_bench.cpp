@@ -2,7 +2,13 @@
 #include "kernel_bench.hpp"
 
 #include "classify_bench.h"
+// Generated: not ours to make clean.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wshadow"
 #include "classify_bench.skel.h"
+#pragma GCC diagnostic pop
 #include "rudder_classifier.h"
 
 #include <bpf/bpf.h>

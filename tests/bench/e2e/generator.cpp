@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "generator.hpp"
 
+// Generated: not ours to make clean.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wshadow"
 #include "e2e.skel.h"
+#pragma GCC diagnostic pop
 
 #include <bpf/bpf.h>
 
