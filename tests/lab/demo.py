@@ -148,7 +148,7 @@ def demo():
     heading("Stop")
     objects = daemon.kernel_objects()
     expect_equal(daemon.end(signal.SIGTERM), 0, "exit status of rudderd")
-    lab.until(lambda: not lab.existing(objects), "the kernel frees all BPF objects", 5)
+    lab.until(lambda: not lab.existing(objects), "the kernel frees all BPF objects", 20)
     show(f"of the {len(objects)} BPF programs, maps and links rudderd had, none is left")
 
 

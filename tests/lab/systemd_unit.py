@@ -244,7 +244,7 @@ def stop_leaves_nothing(machine, network):
     expect(objects, "the daemon holds no BPF objects")
     machine.systemctl("stop", "rudderd")
     expect_equal(machine.show("rudderd", "Result"), "success", "Result after stop")
-    until(lambda: not existing(objects), f"BPF objects left: {existing(objects)}", 3)
+    until(lambda: not existing(objects), f"BPF objects left: {existing(objects)}", 20)
     expect(not network.steers(), "packets are still steered")
 
 

@@ -131,7 +131,7 @@ def the_daemon_is_killed_at_calls_all_over_a_reload():
             break
         kills += 1
         expect(during[0] == during[1] or None in during, f"killed at call {when}: stamps {during}")
-        until(lambda: not existing(objects), f"BPF objects left after the kill at call {when}", 3)
+        until(lambda: not existing(objects), f"BPF objects left after the kill at call {when}", 20)
         daemon.write("10.toml", OLD)
         daemon.start()
         until(lambda: probe.stamps() == [1, 1], f"copies at both after the kill at call {when}", 3)
