@@ -155,15 +155,18 @@ enum rudder_ttl_mode {
 struct rudder_target {
 	__u32 next_hop;     /* index into the next-hop table */
 	__u32 counter_slot; /* stable for (rule name, target index) */
-	__u8 flags;         /* RUDDER_REWRITE_* | RUDDER_TARGET_* */
+	__u16 flags;        /* RUDDER_REWRITE_* | RUDDER_TARGET_* */
 	__u8 ttl_mode;      /* enum rudder_ttl_mode */
 	__u8 ttl;           /* RUDDER_TTL_SET: the value */
 	__u8 dscp;          /* RUDDER_REWRITE_DSCP: 0-63; ECN bits stay */
+	__u8 reserved0;
+	__u16 reserved1;
 	__u16 dst_port_be;
 	__u16 src_port_be;
+	__u32 reserved2;
 	__u32 dst_be[4];    /* family of the rule's packets; IPv4 in [0] */
 	__u32 src_be[4];
-	__u32 reserved[4];
+	__u32 reserved3[2];
 };
 
 /* ---- next-hop table: BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, index = next-hop slot ---------------- */
@@ -238,7 +241,7 @@ RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v4) == 64, "r
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v6) == 112, "rudder_blob_header.tree_v6");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_rule) == 16, "rudder_rule");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_target) == 64, "rudder_target");
-RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, dst_be) == 16, "rudder_target.dst_be");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, dst_be) == 24, "rudder_target.dst_be");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_next_hop) == 48, "rudder_next_hop");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_next_hop, gateway_be) == 24, "rudder_next_hop.gateway_be");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_counter) == 16, "rudder_counter");
