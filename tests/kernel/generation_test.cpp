@@ -16,6 +16,8 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <optional>
+#include <thread>
 
 namespace rudder::test {
 namespace {
@@ -27,6 +29,27 @@ UniqueFd map_named(Daemon& daemon, const std::string& name) {
     const auto found = std::find_if(maps->begin(), maps->end(), [&](const MapStatus& map) { return map.name == name; });
     REQUIRE(found != maps->end());
     return UniqueFd(bpf_map_get_fd_by_id(found->id));
+}
+
+std::uint32_t program_in(const UniqueFd& program_array, std::uint32_t key) {
+    std::uint32_t id = 0;
+    (void)bpf_map_lookup_elem(program_array.get(), &key, &id);
+    return id;
+}
+
+/// Asks for the number and opens nothing: a descriptor would keep the program.
+bool exists_program(std::uint32_t id) {
+    std::uint32_t next = 0;
+    return bpf_prog_get_next_id(id - 1, &next) == 0 && next == id;
+}
+
+/// The kernel frees after a grace period, by a worker.
+bool is_freed_soon(std::uint32_t program_id) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (exists_program(program_id) && std::chrono::steady_clock::now() < end) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return !exists_program(program_id);
 }
 
 bool drop_all_but_what_is_needed() {
@@ -95,6 +118,24 @@ TEST_CASE("a discarded stage changes nothing and a published map cannot be writt
     const std::uint32_t key = 0;
     const std::vector<char> zero(64u << 10);
     CHECK(bpf_map_update_elem(blob.get(), &key, zero.data(), BPF_ANY) < 0);
+}
+
+TEST_CASE("a program array that somebody else has open keeps no program of ours") {
+    const VethPair veth;
+    std::optional<Daemon> daemon(Attachment::automatic);
+    REQUIRE(daemon->reconcile("a", {veth.left_index()}, 0).status);
+    const UniqueFd stages = map_named(*daemon, "stages");
+    const std::uint32_t first_tier = program_in(stages, 1);
+    REQUIRE(exists_program(first_tier));
+    REQUIRE(daemon->reconcile("a", {veth.left_index()}, 1).status);
+    CHECK(is_freed_soon(first_tier));
+
+    const UniqueFd programs = map_named(*daemon, "programs");
+    const std::uint32_t second_tier = program_in(programs, 0);
+    REQUIRE(exists_program(second_tier));
+    REQUIRE(second_tier != first_tier);
+    daemon.reset();
+    CHECK(is_freed_soon(second_tier));
 }
 
 TEST_CASE("what is written to the next-hop table is what packets read") {

@@ -10,6 +10,7 @@ import threading
 import time
 
 import lab
+from bpf_objects import until_freed
 from lab import Crossroads, Daemon, expect, expect_equal
 from traffic import UdpReceiver, UdpSender
 
@@ -148,7 +149,7 @@ def demo():
     heading("Stop")
     objects = daemon.kernel_objects()
     expect_equal(daemon.end(signal.SIGTERM), 0, "exit status of rudderd")
-    lab.until(lambda: not lab.existing(objects), "the kernel frees all BPF objects", 20)
+    until_freed(objects, "BPF objects of rudder after stop")
     show(f"of the {len(objects)} BPF programs, maps and links rudderd had, none is left")
 
 

@@ -48,10 +48,11 @@ def expect_equal(found, wanted, text):
 
 
 def until(condition, text, seconds=5.0, every=0.02):
-    """Waits until `condition()` is true and returns how long it took, in seconds."""
+    """Waits until `condition()` is true and returns how long it took, in seconds. `text` may be a function that makes it."""
     start = time.monotonic()
     while not condition():
-        expect(time.monotonic() - start < seconds, f"{text}: not within {seconds} s")
+        if time.monotonic() - start >= seconds:
+            raise Failure(f"{text() if callable(text) else text}: not within {seconds} s")
         time.sleep(every)
     return time.monotonic() - start
 
@@ -231,7 +232,7 @@ class Daemon:
         def ready():
             expect(self.process.poll() is None, f"rudderd ended with {self.process.returncode} before it was ready:\n{self.log()}")
             return any("READY=1" in text for text in self.notifications())
-        until(ready, f"READY=1 from rudderd\n{self.log()}", seconds)
+        until(ready, lambda: f"READY=1 from rudderd\n{self.log()}", seconds)
 
     @staticmethod
     def _listen(notify, status):
@@ -320,12 +321,6 @@ def find_key(document, key):
                 return node[key]
         level = [c for n in level for c in (n.values() if isinstance(n, dict) else n if isinstance(n, list) else ())]
     raise Failure(f"no {key!r} in {json.dumps(document)[:500]}")
-
-
-def existing(objects):
-    """Those of the BPF objects (as Daemon.kernel_objects gives them) that the kernel still has."""
-    return {(kind, number) for kind, number in objects
-            if run("bpftool", kind, "show", "id", number, check=False).returncode == 0}
 
 
 def _outside(script):

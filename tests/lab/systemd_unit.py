@@ -13,7 +13,8 @@ import tempfile
 import time
 
 import lab
-from lab import BUILD, Failure, Namespace, Skip, expect, expect_equal, existing, until
+from bpf_objects import until_freed
+from lab import BUILD, Failure, Namespace, Skip, expect, expect_equal, until
 from traffic import UdpReceiver, send_udp
 
 PACKAGES = "systemd,systemd-sysv,dbus,iproute2,procps,libbpf1,libnl-3-200,libnl-route-3-200,libfmt9,libsmartcols1,libnettle8"
@@ -244,7 +245,7 @@ def stop_leaves_nothing(machine, network):
     expect(objects, "the daemon holds no BPF objects")
     machine.systemctl("stop", "rudderd")
     expect_equal(machine.show("rudderd", "Result"), "success", "Result after stop")
-    until(lambda: not existing(objects), f"BPF objects left: {existing(objects)}", 20)
+    until_freed(objects, "BPF objects after stop")
     expect(not network.steers(), "packets are still steered")
 
 

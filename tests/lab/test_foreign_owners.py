@@ -4,7 +4,8 @@
 import signal
 
 import foreign
-from lab import RUDDERD, Crossroads, Daemon, existing, expect, expect_equal, main, run
+from bpf_objects import existing
+from lab import RUDDERD, Crossroads, Daemon, expect, expect_equal, main, run
 from traffic import UdpReceiver, send_udp
 
 RULES = """

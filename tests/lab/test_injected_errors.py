@@ -5,7 +5,8 @@ import signal
 import subprocess
 import time
 
-from lab import ROOT, Crossroads, Daemon, Skip, existing, expect, expect_equal, main, run, until
+from bpf_objects import until_freed
+from lab import ROOT, Crossroads, Daemon, Skip, expect, expect_equal, main, run, until
 from traffic import UdpReceiver, UdpSender
 
 POLICY = """
@@ -131,7 +132,7 @@ def the_daemon_is_killed_at_calls_all_over_a_reload():
             break
         kills += 1
         expect(during[0] == during[1] or None in during, f"killed at call {when}: stamps {during}")
-        until(lambda: not existing(objects), f"BPF objects left after the kill at call {when}", 20)
+        until_freed(objects, f"BPF objects after the kill at call {when}")
         daemon.write("10.toml", OLD)
         daemon.start()
         until(lambda: probe.stamps() == [1, 1], f"copies at both after the kill at call {when}", 3)

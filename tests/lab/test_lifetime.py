@@ -6,7 +6,8 @@ import os
 import signal
 import time
 
-from lab import RUDDERD, Crossroads, Daemon, clear, existing, expect, expect_equal, main, until
+from bpf_objects import until_freed
+from lab import RUDDERD, Crossroads, Daemon, clear, expect, expect_equal, main
 from traffic import UdpReceiver, send_udp
 
 RULES = """
@@ -54,7 +55,7 @@ def sigterm_and_sigint_leave_nothing_behind():
         expect(any(kind == "prog" for kind, _ in objects), f"the daemon holds no BPF program: {objects}")
         expect_equal(daemon.end(number), 0, f"exit status after {number.name}")
         expect("STOPPING=1" in "\n".join(daemon.notifications()), "STOPPING=1 was not sent")
-        until(lambda: not existing(objects), f"BPF objects left after {number.name}: {existing(objects)}", 20)
+        until_freed(objects, f"BPF objects after {number.name}")
         expect_equal(_hooks(lab), ([], ""), "hooks left")
         send_udp(lab.sender, lab.SERVER, 5000, 5, dscp=46)
         expect_equal(len(at_a.collect(5)), 5, "datagrams by the kernel's route after stop")
@@ -73,7 +74,7 @@ def twenty_starts_and_stops_leak_nothing():
     _steers(lab, at_b)
     seen |= daemon.kernel_objects()
     daemon.end(signal.SIGTERM)
-    until(lambda: not existing(seen), "BPF objects left", 20)
+    until_freed(seen, "BPF objects of stopped daemons")
 
 
 def kill_9_then_start_serves_again():
@@ -89,7 +90,7 @@ def kill_9_then_start_serves_again():
         daemon.start()
         expect(time.monotonic() - start < 3, "the restart took too long")
     _steers(lab, at_b)
-    until(lambda: not existing(seen), "BPF objects of killed daemons left", 20)
+    until_freed(seen, "BPF objects of killed daemons")
     expect_equal(len(_hooks(lab)[0]), len(set(_hooks(lab)[0])), "hooks are there once")
     daemon.end(signal.SIGTERM)
     expect_equal(_hooks(lab), ([], ""), "hooks left")

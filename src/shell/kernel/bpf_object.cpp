@@ -24,13 +24,39 @@
 
 namespace rudder {
 
+namespace {
+
+void clear_program_array(const bpf_map* map) {
+    if (bpf_map__fd(map) < 0) {
+        return;  // not one of this instance, or never loaded
+    }
+    for (std::uint32_t key = 0; key < bpf_map__max_entries(map); ++key) {
+        (void)bpf_map_delete_elem(bpf_map__fd(map), &key);
+    }
+}
+
+}  // namespace
+
 struct BpfObject::Skeleton {
     rudder_tc_bpf* bpf = nullptr;
 
     explicit Skeleton(rudder_tc_bpf* opened) : bpf(opened) {}
     Skeleton(const Skeleton&) = delete;
     Skeleton& operator=(const Skeleton&) = delete;
-    ~Skeleton() { rudder_tc_bpf__destroy(bpf); }
+    ~Skeleton() {
+        clear_own_program_arrays();
+        rudder_tc_bpf__destroy(bpf);
+    }
+
+    /// The kernel clears a program array when its last descriptor is closed, but somebody else's counts too (bpftool(8) can
+    /// open any map). `stages` holds programs that use it: until it is cleared, neither they nor their maps are freed.
+    void clear_own_program_arrays() const {
+        clear_program_array(bpf->maps.stages);
+        const bool is_hooks = bpf_program__autoload(bpf->progs.rudder_ingress);
+        if (is_hooks) {
+            clear_program_array(bpf->maps.programs);  // the tiers only share it
+        }
+    }
 };
 
 namespace {
