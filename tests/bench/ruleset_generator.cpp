@@ -55,6 +55,8 @@ Profile profile_of(Kind kind) {
     return {{12, 3, 3, 14, 16, 17, 35}, {10, 2, 3, 14, 14, 17, 40}, {85, 1, 3, 3, 8}, {50, 1, 4, 7, 38}, {45, 25, 6, 4, 20}, 80};
 }
 
+/// A rule for all addresses names a service: else it would match most headers, and hardly one could miss.
+constexpr std::array<std::uint32_t, port_classes> k_one_port = {0, 0, 0, 0, 1};
 constexpr std::array<std::uint16_t, 16> k_services = {80, 443, 22, 53, 25, 110, 143, 21, 23, 123, 161, 389, 1433, 1521, 3306, 8080};
 constexpr std::array<PortRange, 8> k_service_ranges = {{{20, 21}, {67, 68}, {135, 139}, {161, 162}, {6000, 6063}, {5060, 5061}, {33434, 33600}, {8000, 8100}}};
 
@@ -96,9 +98,13 @@ private:
             case 3: match.ip_proto = k_others[below(random_, 3)]; break;
             default: break;
         }
+        const bool is_from_anywhere_to_anywhere = match.src.empty() && match.dst.empty();
+        if (is_from_anywhere_to_anywhere) {
+            match.ip_proto = std::uint8_t{6};
+        }
         if (match.ip_proto && ip_protocol_has_ports(*match.ip_proto)) {
             add_ports(match.src_ports, profile_.src_port);
-            add_ports(match.dst_ports, profile_.dst_port);
+            add_ports(match.dst_ports, is_from_anywhere_to_anywhere ? k_one_port : profile_.dst_port);
         }
         return rule;
     }
@@ -113,7 +119,8 @@ private:
             return;
         }
         if (wanted_.family == IpFamily::v6) {
-            length = length == 32 ? 128 : length * 2;  // sites /32-/48, networks /64, as IPv6 is assigned
+            // As IPv6 is assigned: providers from /20 on, sites /32-/48, parts of sites; below /16 all addresses look alike.
+            length = length == 32 ? 128 : length < 16 ? 16 + length : length * 2;
         }
         IpPrefix prefix{make_address(networks), static_cast<std::uint8_t>(length)};
         for (unsigned bit = length; bit < prefix.address.bits(); ++bit) {
@@ -213,7 +220,7 @@ rudder_packet header_in(Random& random, const Match& match) {
     static constexpr std::array<std::uint8_t, 4> k_protocols = {6, 6, 17, 1};
     packet.protocol = match.ip_proto ? *match.ip_proto : k_protocols[below(random, 4)];
     packet.ttl = 64;
-    if (ip_protocol_has_ports(packet.protocol)) {
+    if (ip_protocol_has_ports(packet.protocol) || !match.src_ports.empty() || !match.dst_ports.empty()) {
         packet.flags = RUDDER_PKT_HAS_PORTS;
         packet.src_port = inside(random, match.src_ports);
         packet.dst_port = inside(random, match.dst_ports);

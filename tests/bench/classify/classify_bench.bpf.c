@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
 /*
- * What one classification costs: the walk of the product, a linear scan of plain rules, and neither, each over a
+ * What one classification costs: the walk of the product, linear scans of plain rules, and neither, each over a
  * trace. A run takes the next header of the trace, so that no cache has the answer ready.
+ *
+ * bench_X is timed from outside, over many runs. cold_X empties the caches before each packet and takes the time itself.
  */
 #include <linux/bpf.h>
 #include <linux/types.h>
@@ -13,11 +15,16 @@
 
 /* Set before loading. */
 const volatile __u32 blob_bytes = 65536;
-const volatile __u32 trace_mask = 0;
+const volatile __u32 evicted_pages = 1;
 
-struct bench_header {
-	struct rudder_packet packet;
-};
+/* Of the one process that runs these programs, one at a time. */
+__u32 trace_mask = 0;
+__u32 trace_next = 0;
+__u32 last_rank = 0;
+__u64 rank_sum = 0; /* keeps the work alive */
+__u64 evict_sum = 0;
+__u32 sample_next = 0;
+__u32 samples[BENCH_SAMPLES]; /* nanoseconds of cold runs */
 
 /* The generation as the product reaches it: outer slot 0 -> inner key 0. */
 struct {
@@ -33,7 +40,7 @@ struct {
 	});
 } active SEC(".maps");
 
-/* All rules of the linear scan in one value, in order of rank. */
+/* All rules of the linear scans in one value, in order of rank. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -41,19 +48,33 @@ struct {
 	__type(value, struct bench_linear);
 } linear SEC(".maps");
 
+struct bench_trace {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, BENCH_TRACE);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct rudder_packet);
+};
+
+/* Headers for the walk, and for the linear scans, which have rules of their own. */
+struct bench_trace trace SEC(".maps");
+struct bench_trace linear_trace SEC(".maps");
+
+/* Memory to fill the caches with. */
+struct bench_page {
+	__u64 line[BENCH_PAGE / BENCH_LINE][BENCH_LINE / sizeof(__u64)];
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct bench_header);
-} trace SEC(".maps");
+	__type(value, struct bench_page);
+} pages SEC(".maps");
 
 struct bench_scratch {
 	struct rudder_packet packet;
 	struct rudder_key key;
-	__u32 next;
-	__u32 result;
-	__u64 sum; /* of ranks: keeps the work alive and is checked */
 };
 
 struct {
@@ -63,116 +84,170 @@ struct {
 	__type(value, struct bench_scratch);
 } scratch SEC(".maps");
 
-static __always_inline struct bench_scratch *next_header(void)
+/* Copies the next header of a trace to where the product's parser leaves a packet. */
+static __always_inline struct bench_scratch *next_header(void *headers)
 {
 	__u32 zero = 0, index;
 	struct bench_scratch *s = bpf_map_lookup_elem(&scratch, &zero);
-	struct bench_header *header;
+	struct rudder_packet *packet;
 
 	if (!s)
 		return NULL;
-	index = s->next++ & trace_mask;
-	header = bpf_map_lookup_elem(&trace, &index);
-	if (!header)
+	index = trace_next++ & trace_mask;
+	packet = bpf_map_lookup_elem(headers, &index);
+	if (!packet)
 		return NULL;
-	__builtin_memcpy(&s->packet, &header->packet, sizeof(s->packet));
+	__builtin_memcpy(&s->packet, packet, sizeof(s->packet));
 	return s;
 }
 
-static __always_inline int done(struct bench_scratch *s, __u32 rank)
+static __always_inline int done(__u32 rank)
 {
-	s->result = rank;
-	s->sum += rank;
+	last_rank = rank;
+	rank_sum += rank;
 	return 0;
 }
 
-SEC("tc")
-int bench_empty(struct __sk_buff *skb)
+static long touch_page(__u32 index, void *unused)
 {
-	struct bench_scratch *s = next_header();
+	const volatile struct bench_page *page = bpf_map_lookup_elem(&pages, &index);
+	__u64 sum = 0;
 
-	return s ? done(s, s->packet.dst_port) : 0;
+	if (!page)
+		return 1;
+	RUDDER_NO_UNROLL
+	for (__u32 i = 0; i < BENCH_PAGE / BENCH_LINE; i++)
+		sum += page->line[i][0];
+	evict_sum += sum;
+	return 0;
 }
 
-SEC("tc")
-int bench_walk(struct __sk_buff *skb)
+/* One way to classify: as a program on its own, and as one that starts with empty caches. The header itself is warm in
+ * both, as it is after parsing. */
+#define BENCH_PROGRAMS(NAME, TRACE)                                                                                    \
+	SEC("tc") int bench_##NAME(struct __sk_buff *skb)                                                              \
+	{                                                                                                              \
+		struct bench_scratch *s = next_header(&TRACE);                                                         \
+		return s ? done(NAME(s)) : 0;                                                                          \
+	}                                                                                                              \
+	SEC("tc") int cold_##NAME(struct __sk_buff *skb)                                                               \
+	{                                                                                                              \
+		struct bench_scratch *s;                                                                               \
+		__u64 start;                                                                                           \
+		__u32 rank;                                                                                            \
+		bpf_loop(evicted_pages, touch_page, NULL, 0);                                                          \
+		s = next_header(&TRACE);                                                                               \
+		if (!s)                                                                                                \
+			return 0;                                                                                      \
+		start = bpf_ktime_get_ns();                                                                            \
+		rank = NAME(s);                                                                                        \
+		samples[sample_next++ & (BENCH_SAMPLES - 1)] = (__u32)(bpf_ktime_get_ns() - start);                    \
+		return done(rank);                                                                                     \
+	}
+
+static __always_inline __u32 empty(const struct bench_scratch *s)
 {
-	struct bench_scratch *s = next_header();
+	return s->packet.dst_port;
+}
+BENCH_PROGRAMS(empty, trace)
+
+static __always_inline __u32 walk(struct bench_scratch *s)
+{
 	__u32 zero = 0;
 	void *generation = bpf_map_lookup_elem(&active, &zero);
 	void *blob = generation ? bpf_map_lookup_elem(generation, &zero) : NULL;
 
-	if (!s || !blob)
-		return 0;
-	return done(s, rudder_classify_packet(blob, blob_bytes, &s->packet, &s->key));
+	return blob ? rudder_classify_packet(blob, blob_bytes, &s->packet, &s->key) : RUDDER_NO_RULE;
 }
+BENCH_PROGRAMS(walk, trace)
 
-/* As one would write it by hand: field by field, away at the first difference. */
-static __always_inline int tail_matches(const struct rudder_packet *p, const struct bench_rule_tail *tail)
+/* The linear scans, as one would write them by hand: field by field, away at the first difference. */
+static __always_inline int ports_match(const struct rudder_packet *p, const struct bench_ports *ports)
 {
-	if ((p->protocol ^ tail->protocol) & tail->protocol_mask)
+	if ((p->protocol ^ ports->protocol) & ports->protocol_mask)
 		return 0;
-	if (p->dst_port < tail->dst_port_first || p->dst_port > tail->dst_port_last)
+	if (p->dst_port < ports->dst_port_first || p->dst_port > ports->dst_port_last)
 		return 0;
-	return p->src_port >= tail->src_port_first && p->src_port <= tail->src_port_last;
+	return p->src_port >= ports->src_port_first && p->src_port <= ports->src_port_last;
 }
 
-SEC("tc")
-int bench_linear_v4(struct __sk_buff *skb)
+static __always_inline int rest_matches(const struct rudder_packet *p, const struct bench_rest *rest)
 {
-	struct bench_scratch *s = next_header();
-	__u32 src, dst, zero = 0;
-	struct bench_linear *rules = bpf_map_lookup_elem(&linear, &zero);
-
-	if (!s || !rules)
+	if ((p->flags ^ rest->flag_value) & rest->flag_mask)
 		return 0;
-	src = RUDDER_HOST32(s->packet.src_be[0]);
-	dst = RUDDER_HOST32(s->packet.dst_be[0]);
-	RUDDER_NO_UNROLL
-	for (__u32 i = 0; i < BENCH_LINEAR_RULES; i++) {
-		const struct bench_rule_v4 *rule = &rules->v4[i];
-
-		if ((dst ^ rule->dst) & rule->dst_mask)
-			continue;
-		if ((src ^ rule->src) & rule->src_mask)
-			continue;
-		if (tail_matches(&s->packet, &rule->tail))
-			return done(s, rule->tail.rank);
-	}
-	return done(s, RUDDER_NO_RULE);
+	if (p->hook_class < rest->hook_first || p->hook_class > rest->hook_last)
+		return 0;
+	return rest->dscp >> (p->tos >> 2) & 1;
 }
+
+struct addresses_v4 {
+	__u32 src, dst;
+};
+
+static __always_inline struct addresses_v4 addresses_v4(const struct rudder_packet *p)
+{
+	return (struct addresses_v4){ RUDDER_HOST32(p->src_be[0]), RUDDER_HOST32(p->dst_be[0]) };
+}
+
+static __always_inline int match_v4(const struct rudder_packet *p, const struct addresses_v4 *a,
+				    const struct bench_tuple_v4 *tuple)
+{
+	if ((a->dst ^ tuple->dst) & tuple->dst_mask)
+		return 0;
+	if ((a->src ^ tuple->src) & tuple->src_mask)
+		return 0;
+	return ports_match(p, &tuple->ports);
+}
+
+struct addresses_v6 {
+	__u64 src[2], dst[2];
+};
 
 static __always_inline __u64 half(const __u32 *word_be)
 {
 	return (__u64)RUDDER_HOST32(word_be[0]) << 32 | RUDDER_HOST32(word_be[1]);
 }
 
-SEC("tc")
-int bench_linear_v6(struct __sk_buff *skb)
+static __always_inline struct addresses_v6 addresses_v6(const struct rudder_packet *p)
 {
-	struct bench_scratch *s = next_header();
-	__u64 src_high, src_low, dst_high, dst_low;
-	__u32 zero = 0;
-	struct bench_linear *rules = bpf_map_lookup_elem(&linear, &zero);
-
-	if (!s || !rules)
-		return 0;
-	src_high = half(&s->packet.src_be[0]);
-	src_low = half(&s->packet.src_be[2]);
-	dst_high = half(&s->packet.dst_be[0]);
-	dst_low = half(&s->packet.dst_be[2]);
-	RUDDER_NO_UNROLL
-	for (__u32 i = 0; i < BENCH_LINEAR_RULES; i++) {
-		const struct bench_rule_v6 *rule = &rules->v6[i];
-
-		if ((dst_high ^ rule->dst[0]) & rule->dst_mask[0] || (dst_low ^ rule->dst[1]) & rule->dst_mask[1])
-			continue;
-		if ((src_high ^ rule->src[0]) & rule->src_mask[0] || (src_low ^ rule->src[1]) & rule->src_mask[1])
-			continue;
-		if (tail_matches(&s->packet, &rule->tail))
-			return done(s, rule->tail.rank);
-	}
-	return done(s, RUDDER_NO_RULE);
+	return (struct addresses_v6){ { half(&p->src_be[0]), half(&p->src_be[2]) },
+				      { half(&p->dst_be[0]), half(&p->dst_be[2]) } };
 }
+
+static __always_inline int match_v6(const struct rudder_packet *p, const struct addresses_v6 *a,
+				    const struct bench_tuple_v6 *tuple)
+{
+	if ((a->dst[0] ^ tuple->dst[0]) & tuple->dst_mask[0] || (a->dst[1] ^ tuple->dst[1]) & tuple->dst_mask[1])
+		return 0;
+	if ((a->src[0] ^ tuple->src[0]) & tuple->src_mask[0] || (a->src[1] ^ tuple->src[1]) & tuple->src_mask[1])
+		return 0;
+	return ports_match(p, &tuple->ports);
+}
+
+/* MATCHES(rule) is true of the first rule that matches, TUPLE(rule) holds its rank. */
+#define BENCH_SCAN(NAME, FAMILY, RULES, TUPLE, MATCHES)                                                                \
+	static __always_inline __u32 NAME(struct bench_scratch *s)                                                     \
+	{                                                                                                              \
+		const struct rudder_packet *p = &s->packet;                                                            \
+		struct addresses_##FAMILY a = addresses_##FAMILY(p);                                                   \
+		__u32 zero = 0;                                                                                        \
+		const struct bench_linear *all = bpf_map_lookup_elem(&linear, &zero);                                  \
+		if (!all)                                                                                              \
+			return RUDDER_NO_RULE;                                                                         \
+		RUDDER_NO_UNROLL                                                                                       \
+		for (__u32 i = 0; i < BENCH_LINEAR_RULES; i++) {                                                       \
+			if (MATCHES)                                                                                   \
+				return all->RULES[i].TUPLE.rank;                                                       \
+		}                                                                                                      \
+		return RUDDER_NO_RULE;                                                                                 \
+	}                                                                                                              \
+	BENCH_PROGRAMS(NAME, linear_trace)
+
+BENCH_SCAN(tuples_v4, v4, tuples_v4, ports, match_v4(p, &a, &all->tuples_v4[i]))
+BENCH_SCAN(tuples_v6, v6, tuples_v6, ports, match_v6(p, &a, &all->tuples_v6[i]))
+BENCH_SCAN(rules_v4, v4, rules_v4, tuple.ports,
+	   match_v4(p, &a, &all->rules_v4[i].tuple) && rest_matches(p, &all->rules_v4[i].rest))
+BENCH_SCAN(rules_v6, v6, rules_v6, tuple.ports,
+	   match_v6(p, &a, &all->rules_v6[i].tuple) && rest_matches(p, &all->rules_v6[i].rest))
 
 char _license[] SEC("license") = "Dual BSD/GPL";

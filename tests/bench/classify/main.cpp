@@ -1,208 +1,170 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "classify_bench.h"
 #include "kernel_bench.hpp"
+#include "measure.hpp"
 #include "report.hpp"
 #include "ruleset_file.hpp"
 #include "../ruleset_generator.hpp"
 
-#include "core/compile/image.hpp"
-
-#include "rudder_classifier.h"
-
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <cstdio>
-#include <ctime>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <string>
 #include <vector>
 
-/// `bench_classify`: what a classification costs, as a table, JSON and a plot.
+/// `bench_classify`: what a classification costs beside linear scans in the same run, as a table and JSON.
 namespace {
 
 using namespace rudder;
 using namespace rudder::bench;
 
 constexpr int k_skipped = 77;
-constexpr std::size_t k_trace = 1u << 14;
 /// Half of what the kernel allows a program.
 constexpr std::uint32_t k_most_verified = 500'000;
+constexpr std::size_t k_linear_rules = 64;
+constexpr std::uint64_t k_linear_seed = 7;
 
 struct Options {
     std::vector<std::size_t> sizes = {1, 64, 1000, 10000, 100000};
+    std::vector<std::string> kinds = {"acl", "fw", "ipc"};
+    std::vector<int> families = {4, 6};
+    std::vector<std::string> traffic = {"warm", "wide", "cold"};
     std::vector<std::string> files;
+    std::vector<std::string> traces;
     std::string json;
-    std::string svg;
-    std::uint32_t packets = k_trace;  ///< short rounds: the best one is less likely to be interrupted
-    unsigned rounds = 60;
-    std::size_t checked = 300;
+    double effort = 1;
+    std::size_t copies = 6;
 };
 
-double processor_ms() {
-    timespec now{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
-}
-
-Topology one_device() {
-    Topology topology;
-    Link link;
-    link.ifindex = 2;
-    link.name = "eth0";
-    topology.links[2] = link;
-    return topology;
-}
-
-/// The policy read literally.
-std::uint32_t first_match(const Policy& policy, const rudder_packet& packet) {
-    const auto address = [&packet](const std::uint32_t* be) {
-        IpAddress result{packet.family == 4 ? IpFamily::v4 : IpFamily::v6, {}};
-        std::copy_n(reinterpret_cast<const std::uint8_t*>(be), packet.family == 4 ? 4 : 16, result.bytes.begin());
-        return result;
-    };
-    const IpAddress src = address(packet.src_be);
-    const IpAddress dst = address(packet.dst_be);
-    const auto holds = [&packet](const std::vector<PortRange>& ports, std::uint16_t port) {
-        return ports.empty() || ((packet.flags & RUDDER_PKT_HAS_PORTS) != 0 && ports[0].first <= port && port <= ports[0].last);
-    };
-    for (std::size_t rank = 0; rank < policy.rules.size(); ++rank) {
-        const Match& m = policy.rules[rank].match;
-        if ((!m.ip_proto || *m.ip_proto == packet.protocol) && (m.src.empty() || m.src[0].contains(src)) &&
-            (m.dst.empty() || m.dst[0].contains(dst)) && holds(m.src_ports, packet.src_port) &&
-            holds(m.dst_ports, packet.dst_port)) {
-            return static_cast<std::uint32_t>(rank);
-        }
-    }
-    return RUDDER_NO_RULE;
-}
-
-/// Nanoseconds of a contender above the empty program.
-Result<double> above_empty(KernelBench& bench, Contender contender, const Options& options) {
-    const auto empty = bench.run(Contender::empty, options.packets, options.rounds);
-    const auto own = empty ? bench.run(contender, options.packets, options.rounds) : empty;
-    if (!own) {
-        return own.error();
-    }
-    return *own - *empty;
-}
-
-Result<std::size_t> count_mismatches(KernelBench& bench, const Policy& policy, const std::vector<rudder_packet>& trace,
-                                     const Options& options) {
-    const auto ranks = bench.ranks(std::min(options.checked, trace.size()));
-    if (!ranks) {
-        return ranks.error();
-    }
-    std::size_t wrong = 0;
-    for (std::size_t i = 0; i < ranks->size(); ++i) {
-        wrong += (*ranks)[i] != first_match(policy, trace[i]) ? 1 : 0;
-    }
-    return wrong;
-}
-
-/// The linear scan runs over 64 rules of the same kind with headers of its own.
-Result<double> linear_ns(const Policy& linear, IpFamily family, const Options& options) {
-    const auto image = compile(linear, one_device(), {});
-    auto bench = image ? KernelBench::load(*image, linear, family, generate_hits(linear, k_trace, 3)) : image.error();
-    return bench ? above_empty(*bench, Contender::linear, options) : bench.error();
-}
-
-Result<Measurement> measure(const std::string& set, const Policy& policy, const Policy& linear, IpFamily family,
-                            const Options& options) {
-    Measurement m;
-    m.set = set;
-    m.family = family == IpFamily::v4 ? 4 : 6;
-    m.rules = policy.rules.size();
-    const double start = processor_ms();
-    const auto image = compile(policy, one_device(), {});
-    m.build_ms = processor_ms() - start;
-    if (!image) {
-        return image.error();
-    }
-    m.image_bytes = image->blob.size();
-    const auto hits = generate_hits(policy, k_trace, 1);
-    auto hit = KernelBench::load(*image, linear, family, hits);
-    auto miss = KernelBench::load(*image, linear, family, generate_misses(family, k_trace, 2));
-    if (!hit || !miss) {
-        return hit ? miss.error() : hit.error();
-    }
-    m.verified = hit->verified_instructions();
-    const auto wrong = count_mismatches(*hit, policy, hits, options);
-    const auto linear_cost = linear_ns(linear, family, options);
-    const auto hit_cost = above_empty(*hit, Contender::walk, options);
-    const auto miss_cost = above_empty(*miss, Contender::walk, options);
-    for (const auto* cost : {&linear_cost, &hit_cost, &miss_cost}) {
-        if (!*cost) {
-            return cost->error();
-        }
-    }
-    if (!wrong) {
-        return wrong.error();
-    }
-    m.mismatches = *wrong;
-    m.linear_ns = *linear_cost;
-    m.hit_ns = *hit_cost;
-    m.miss_ns = *miss_cost;
-    return m;
-}
-
-/// Prints the line; false on failure.
-bool add(std::vector<Measurement>& all, const Result<Measurement>& measured) {
-    if (!measured) {
-        std::cerr << measured.error().message << "\n";
-        return false;
-    }
-    all.push_back(*measured);
-    std::cout << table_line(*measured) << std::flush;
-    return true;
-}
-
-bool run_generated(const Options& options, std::vector<Measurement>& all) {
-    for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
-        for (const Kind kind : {Kind::acl, Kind::fw, Kind::ipc}) {
-            const Policy linear = generate_policy({kind, family, 64, 7});
-            for (const std::size_t rules : options.sizes) {
-                if (!add(all, measure(to_string(kind), generate_policy({kind, family, rules, 1}), linear, family, options))) {
-                    return false;
-                }
+/// The scenarios one after the other, on programs that are loaded once for each tier.
+class Session {
+public:
+    explicit Session(const Options& options) : json_(options.json), copies_(options.copies) {
+        for (const auto& [traffic, effort] : efforts(options.effort)) {
+            const bool is_wanted = std::count(options.traffic.begin(), options.traffic.end(), to_string(traffic)) > 0;
+            if (is_wanted && (traffic != Traffic::cold || has_cold())) {
+                efforts_[traffic] = effort;
             }
         }
     }
-    return true;
-}
 
-bool run_files(const Options& options, std::vector<Measurement>& all) {
-    for (const std::string& path : options.files) {
-        const auto policy = read_ruleset(path);
-        if (!policy) {
-            std::cerr << policy.error().message << "\n";
-            return false;
+    /// Measures, prints the lines and keeps the result.
+    Status add(const std::string& set, const Scenario& scenario, const Scenario& linear) {
+        auto bench = benches_.find(scenario.image.tier);
+        if (bench == benches_.end()) {
+            auto loaded = KernelBench::load(scenario.image.tier, copies_);
+            if (!loaded) {
+                return loaded.error();
+            }
+            bench = benches_.emplace(scenario.image.tier, std::move(loaded).value()).first;
         }
-        Policy linear = *policy;
-        linear.rules.resize(std::min<std::size_t>(64, linear.rules.size()));
-        const IpFamily family = policy->rules[0].match.family_v4 ? IpFamily::v4 : IpFamily::v6;
-        const std::string name = path.substr(path.rfind('/') + 1, 13);
-        if (!add(all, measure(name, *policy, linear, family, options))) {
-            return false;
+        auto measured = measure(bench->second, scenario, linear, efforts_);
+        if (!measured) {
+            return measured.error();
+        }
+        measured->set = set;
+        std::cout << table_lines(*measured) << std::flush;
+        all_.push_back(std::move(measured).value());
+        return {};
+    }
+
+    /// True if every rank was right and the verifier's work stayed below the limit. Writes the JSON.
+    [[nodiscard]] bool finish() const {
+        if (!json_.empty()) {
+            std::ofstream(json_) << to_json(all_);
+        }
+        return std::all_of(all_.begin(), all_.end(),
+                           [](const Measurement& m) { return m.mismatches == 0 && m.verified < k_most_verified; });
+    }
+
+private:
+    std::string json_;
+    std::size_t copies_;
+    Efforts efforts_;
+    std::map<std::size_t, KernelBench> benches_;
+    std::vector<Measurement> all_;
+};
+
+Status add_generated(Session& session, Kind kind, IpFamily family, const std::vector<std::size_t>& sizes) {
+    const auto linear =
+        make_scenario(generate_policy({kind, family, k_linear_rules, k_linear_seed}), family, BENCH_TRACE);
+    if (!linear) {
+        return linear.error();
+    }
+    for (const std::size_t rules : sizes) {
+        const auto scenario = make_scenario(generate_policy({kind, family, rules, 1}), family, BENCH_TRACE);
+        if (!scenario) {
+            return scenario.error();
+        }
+        if (auto status = session.add(to_string(kind), *scenario, *linear); !status) {
+            return status;
         }
     }
-    return true;
+    return {};
 }
 
-void write_file(const std::string& path, const std::string& text) {
-    if (!path.empty()) {
-        std::ofstream(path) << text;
+Status run_generated(const Options& options, Session& session) {
+    for (const int family : options.families) {
+        for (const Kind kind : {Kind::acl, Kind::fw, Kind::ipc}) {
+            if (std::count(options.kinds.begin(), options.kinds.end(), to_string(kind)) == 0) {
+                continue;
+            }
+            const IpFamily ip = family == 4 ? IpFamily::v4 : IpFamily::v6;
+            if (auto status = add_generated(session, kind, ip, options.sizes); !status) {
+                return status;
+            }
+        }
     }
+    return {};
 }
 
-bool is_permitted() {
-    const Policy policy = generate_policy({Kind::acl, IpFamily::v4, 1, 1});
-    const auto image = compile(policy, one_device(), {});
-    const auto bench = KernelBench::load(*image, policy, IpFamily::v4, generate_hits(policy, 1, 1));
-    if (!bench) {
-        std::cerr << "skipped: " << bench.error().message << "\n";
+/// The linear scans take the first rules of the file, with headers that hit these.
+Status add_file(Session& session, const std::string& path, const std::string& trace_path) {
+    auto policy = read_ruleset(path);
+    if (!policy) {
+        return policy.error();
     }
-    return bench.is_ok();
+    auto trace = trace_path.empty() ? Result<Trace>(Trace{}) : read_trace(trace_path, *policy);
+    if (!trace) {
+        return trace.error();
+    }
+    const IpFamily family = policy->rules[0].match.family_v4 ? IpFamily::v4 : IpFamily::v6;
+    Policy first = *policy;
+    first.rules.resize(std::min(k_linear_rules, first.rules.size()));
+    const auto linear = make_scenario(std::move(first), family, BENCH_TRACE);
+    const auto scenario = make_scenario(std::move(policy).value(), family, BENCH_TRACE, std::move(trace).value());
+    if (!linear || !scenario) {
+        return linear ? scenario.error() : linear.error();
+    }
+    const std::string name = path.substr(path.rfind('/') + 1);
+    return session.add(name.substr(0, name.find('.')), *scenario, *linear);
+}
+
+Status run_files(const Options& options, Session& session) {
+    for (std::size_t i = 0; i < options.files.size(); ++i) {
+        const std::string trace = i < options.traces.size() ? options.traces[i] : "";
+        if (auto status = add_file(session, options.files[i], trace); !status) {
+            return status;
+        }
+    }
+    return {};
+}
+
+void add_options(CLI::App& app, Options& options) {
+    app.add_option("--sizes", options.sizes, "numbers of rules to generate");
+    app.add_option("--kinds", options.kinds, "of rule sets to generate")->check(CLI::IsMember({"acl", "fw", "ipc"}));
+    app.add_option("--families", options.families, "of rule sets to generate")->check(CLI::IsMember({4, 6}));
+    app.add_option("--traffic", options.traffic, "kinds of traffic")->check(CLI::IsMember({"warm", "wide", "cold"}));
+    app.add_option("--file", options.files,
+                   "ClassBench sets instead (CSV: priority,src,sport lo,hi,dst,dport lo,hi,proto,mask)");
+    app.add_option("--trace", options.traces, "their traces, in the same order; drawn from the rules without");
+    app.add_option("--json", options.json, "write the results there");
+    app.add_option("--effort", options.effort, "times the usual number of rounds")->check(CLI::PositiveNumber);
+    app.add_option("--copies", options.copies, "of each program, of which the fastest counts")
+        ->check(CLI::PositiveNumber);
 }
 
 }  // namespace
@@ -210,23 +172,18 @@ bool is_permitted() {
 int main(int argc, char** argv) {
     Options options;
     CLI::App app{"What a classification costs in the kernel, beside a linear scan of 64 rules in the same run"};
-    app.add_option("--sizes", options.sizes, "numbers of rules to generate");
-    app.add_option("--file", options.files, "ClassBench sets (CSV: priority,src,sport lo,hi,dst,dport lo,hi,proto,mask) instead");
-    app.add_option("--json", options.json, "write the results there");
-    app.add_option("--svg", options.svg, "write a plot there");
-    app.add_option("--packets", options.packets, "packets of a round");
-    app.add_option("--rounds", options.rounds, "rounds; the best counts");
+    add_options(app, options);
     CLI11_PARSE(app, argc, argv);
-    if (!is_permitted()) {
+    const auto first = KernelBench::load(0, 1);
+    if (!first) {
+        std::cerr << "skipped: " << first.error().message << "\n";
         return k_skipped;
     }
+    Session session(options);
     std::cout << table_header();
-    std::vector<Measurement> all;
-    const bool is_complete = options.files.empty() ? run_generated(options, all) : run_files(options, all);
-    write_file(options.json, to_json(all));
-    write_file(options.svg, to_svg(all));
-    const bool is_right = std::all_of(all.begin(), all.end(), [](const Measurement& m) {
-        return m.mismatches == 0 && m.verified < k_most_verified;
-    });
-    return is_complete && is_right ? 0 : 1;
+    const Status status = options.files.empty() ? run_generated(options, session) : run_files(options, session);
+    if (!status) {
+        std::cerr << "bench_classify: " << status.error().message << "\n";
+    }
+    return session.finish() && status ? 0 : 1;
 }
