@@ -11,12 +11,48 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 
 namespace rudder::test {
 
 namespace {
 
 constexpr std::uint64_t k_patience = 10'000'000;
+
+std::optional<IpAddress> address_of(const nlohmann::json& entry, const char* key) {
+    return entry.contains(key) ? parse_ip_address(entry.at(key).get<std::string>()) : std::nullopt;
+}
+
+LinkAddress address_from_json(const nlohmann::json& entry) {
+    LinkAddress own;
+    own.address = address_of(entry, "local").value();
+    own.prefix_length = entry.at("prefixlen");
+    own.peer = address_of(entry, "address");
+    own.broadcast = address_of(entry, "broadcast");
+    const std::map<std::string, AddressScope> scopes = {{"global", AddressScope::global}, {"site", AddressScope::site},
+                                                        {"link", AddressScope::link}, {"host", AddressScope::host}};
+    own.scope = scopes.at(entry.at("scope"));
+    own.is_secondary = entry.contains("secondary") || entry.contains("temporary");
+    own.is_tentative = entry.contains("tentative") || entry.contains("dadfailed");
+    own.is_deprecated = entry.contains("deprecated");
+    return own;
+}
+
+/// IPv4 as listed, IPv6 sorted.
+std::vector<LinkAddress> addresses_from_json(const nlohmann::json& entries) {
+    std::vector<LinkAddress> v4;
+    std::map<IpAddress, LinkAddress> v6;
+    for (const auto& entry : entries) {
+        const LinkAddress own = address_from_json(entry);
+        if (own.address.family == IpFamily::v4) {
+            v4.push_back(own);
+        } else {
+            v6.emplace(own.address, own);
+        }
+    }
+    for (const auto& [address, own] : v6) v4.push_back(own);
+    return v4;
+}
 
 Link link_from_json(const nlohmann::json& entry) {
     Link link;
@@ -32,6 +68,7 @@ Link link_from_json(const nlohmann::json& entry) {
     link.is_loopback = has("LOOPBACK");
     link.is_layer3 = entry.at("link_type") == "none";
     if (!link.is_layer3) link.mac = parse_mac_address(entry.at("address").get<std::string>()).value_or(MacAddress{});
+    link.addresses = addresses_from_json(entry.at("addr_info"));
     if (entry.contains("linkinfo")) link.kind = entry.at("linkinfo").value("info_kind", "");
     return link;
 }
@@ -127,7 +164,7 @@ MacAddress mac(const std::string& text) {
 
 std::map<std::uint32_t, Link> links_by_ip() {
     std::map<std::uint32_t, Link> links;
-    for (const auto& entry : nlohmann::json::parse(ip_output("-d -j link"))) {
+    for (const auto& entry : nlohmann::json::parse(ip_output("-d -j address"))) {
         Link link = link_from_json(entry);
         links.emplace(link.ifindex, link);
     }

@@ -52,7 +52,7 @@ void ip_batch(const std::string& lines);
 [[nodiscard]] std::uint32_t ifindex_of(const std::string& name);
 [[nodiscard]] IpAddress address(const std::string& text);
 [[nodiscard]] MacAddress mac(const std::string& text);
-/// What `ip -j link` says, as the monitor should have it.
+/// What `ip -j address` says, as the monitor should have it.
 [[nodiscard]] std::map<std::uint32_t, Link> links_by_ip();
 [[nodiscard]] std::uint64_t monotonic_now();
 

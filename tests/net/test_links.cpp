@@ -29,7 +29,7 @@ TEST_CASE("the links that exist are known as soon as the monitor is open") {
     await_carrier(sandbox);
     sandbox.close_monitor();
     sandbox.open_monitor();
-    CHECK(sandbox.topology().links == links_by_ip());
+    CHECK(sandbox.eventually([&] { return sandbox.topology().links == links_by_ip(); }));
     REQUIRE(sandbox.link("veth0") != nullptr);
     CHECK(sandbox.link("veth0")->kind == "veth");
     CHECK(sandbox.link("veth0")->is_up);
@@ -86,7 +86,7 @@ TEST_CASE("alternative names come and go") {
     ip("link property add dev veth0 altname uplink-with-a-name-longer-than-fifteen altname b");
     CHECK(sandbox.eventually([&] { return sandbox.link("b") != nullptr; }));
     CHECK(sandbox.link("uplink-with-a-name-longer-than-fifteen") == sandbox.link("veth0"));
-    CHECK(sandbox.topology().links == links_by_ip());
+    CHECK(sandbox.eventually([&] { return sandbox.topology().links == links_by_ip(); }));
     ip("link property del dev veth0 altname b");
     CHECK(sandbox.eventually([&] { return sandbox.link("b") == nullptr; }));
 }

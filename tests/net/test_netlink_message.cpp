@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <linux/if_addr.h>
 #include <linux/if_arp.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
@@ -10,6 +11,7 @@
 #include <cstring>
 #include <random>
 #include <string>
+#include <tuple>
 #include <vector>
 
 using namespace rudder;
@@ -70,6 +72,16 @@ Buffer link_payload() {
     return payload;
 }
 
+Buffer address_payload(std::uint8_t family, std::uint8_t length, std::uint8_t flags = 0) {
+    ifaddrmsg header{};
+    header.ifa_family = family;
+    header.ifa_prefixlen = length;
+    header.ifa_flags = flags;
+    header.ifa_scope = RT_SCOPE_UNIVERSE;
+    header.ifa_index = 7;
+    return bytes_of(header);
+}
+
 Buffer neighbour_payload() {
     ndmsg header{};
     header.ndm_family = AF_INET;
@@ -119,6 +131,7 @@ void parse_everything(Bytes bytes) {
     (void)parse_link(bytes);
     (void)link_identity(bytes);
     (void)parse_address_ifindex(bytes);
+    (void)parse_address(bytes);
     (void)parse_neighbour(bytes);
     (void)parse_route(bytes);
     (void)parse_answer(bytes, 0);
@@ -160,6 +173,62 @@ TEST_CASE("tunnel hardware types are layer-3 devices and have no MAC") {
         CHECK(link->is_layer3);
         CHECK(link->mac.is_zero());
     }
+}
+
+TEST_CASE("an address message gives the own address, its network and its broadcast address") {
+    Buffer payload = address_payload(AF_INET, 24, IFA_F_SECONDARY);
+    attribute(payload, IFA_ADDRESS, raw({10, 0, 0, 2}));
+    attribute(payload, IFA_LOCAL, raw({10, 0, 0, 2}));
+    attribute(payload, IFA_BROADCAST, raw({10, 0, 0, 255}));
+    const auto entry = parse_address(payload);
+    REQUIRE(entry.has_value());
+    CHECK(entry->ifindex == 7);
+    CHECK(entry->address.address == *parse_ip_address("10.0.0.2"));
+    CHECK(entry->address.prefix_length == 24);
+    CHECK(entry->address.broadcast == *parse_ip_address("10.0.0.255"));
+    CHECK_FALSE(entry->address.peer.has_value());
+    CHECK(entry->address.scope == AddressScope::global);
+    CHECK(entry->address.is_secondary);
+    CHECK_FALSE(entry->address.is_tentative);
+}
+
+TEST_CASE("of a point-to-point address the local one is the device's own") {
+    Buffer payload = address_payload(AF_INET, 32);
+    attribute(payload, IFA_ADDRESS, raw({10, 2, 0, 1}));
+    attribute(payload, IFA_LOCAL, raw({10, 1, 0, 1}));
+    const auto entry = parse_address(payload);
+    REQUIRE(entry.has_value());
+    CHECK(entry->address.address == *parse_ip_address("10.1.0.1"));
+    CHECK(entry->address.peer == *parse_ip_address("10.2.0.1"));
+}
+
+TEST_CASE("the wide flags of an address count, and an optimistic one may be used") {
+    const std::vector<std::tuple<unsigned, bool, bool>> cases = {
+        {IFA_F_TENTATIVE, true, false},
+        {IFA_F_TENTATIVE | IFA_F_OPTIMISTIC, false, false},
+        {IFA_F_TENTATIVE | IFA_F_OPTIMISTIC | IFA_F_DADFAILED, true, false},
+        {IFA_F_NOPREFIXROUTE | IFA_F_DEPRECATED, false, true},
+    };
+    for (const auto& [flags, is_tentative, is_deprecated] : cases) {
+        Buffer payload = address_payload(AF_INET6, 64, IFA_F_PERMANENT);
+        attribute(payload, IFA_ADDRESS, raw({0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}));
+        attribute(payload, IFA_FLAGS, word(flags));
+        const auto entry = parse_address(payload);
+        REQUIRE(entry.has_value());
+        CHECK(entry->address.address == *parse_ip_address("2001:db8::1"));
+        CHECK(entry->address.is_tentative == is_tentative);
+        CHECK(entry->address.is_deprecated == is_deprecated);
+    }
+}
+
+TEST_CASE("an address message that does not fit its family is none") {
+    Buffer too_long = address_payload(AF_INET, 33);
+    attribute(too_long, IFA_LOCAL, raw({10, 0, 0, 2}));
+    CHECK_FALSE(parse_address(too_long).has_value());
+    Buffer of_other_family = address_payload(AF_INET6, 64);
+    attribute(of_other_family, IFA_ADDRESS, raw({10, 0, 0, 2}));
+    CHECK_FALSE(parse_address(of_other_family).has_value());
+    CHECK_FALSE(parse_address(address_payload(AF_INET, 24)).has_value());
 }
 
 TEST_CASE("a neighbour message gives address, MAC, state and who keeps it") {
@@ -215,7 +284,11 @@ TEST_CASE("a datagram is walked message by message and ends at one that does not
 TEST_CASE("cut and damaged messages are parsed without reading out of bounds") {
     std::minstd_rand random(1);  // the same damage in every run
     const auto below = [&](std::size_t bound) { return static_cast<std::size_t>(random()) % bound; };
-    for (const Buffer& whole : {link_payload(), neighbour_payload(), route_payload(), error_payload(),
+    Buffer own_address = address_payload(AF_INET6, 64);
+    attribute(own_address, IFA_ADDRESS, Buffer(16));
+    attribute(own_address, IFA_LOCAL, Buffer(16));
+    attribute(own_address, IFA_FLAGS, word(IFA_F_DEPRECATED));
+    for (const Buffer& whole : {link_payload(), own_address, neighbour_payload(), route_payload(), error_payload(),
                                 framed(RTM_NEWLINK, link_payload())}) {
         for (std::size_t size = 0; size <= whole.size(); ++size) parse_exactly(whole.data(), size);
         for (int round = 0; round < 5000; ++round) {

@@ -31,6 +31,10 @@ bool IpPrefix::contains(const IpPrefix& other) const {
     return other.length >= length && contains(other.address);
 }
 
+IpPrefix prefix_around(const IpAddress& address, std::uint8_t length) {
+    return {without_host_bits(address, length), length};
+}
+
 PrefixParse parse_ip_prefix(std::string_view text) {
     const std::size_t slash = text.find('/');
     const auto address = parse_ip_address(text.substr(0, slash));

@@ -41,6 +41,9 @@ struct IpPrefix {
     [[nodiscard]] bool contains(const IpPrefix& other) const;
 };
 
+/// The prefix of that length which `address` is in. *Units*: bits, at most those of the address.
+[[nodiscard]] IpPrefix prefix_around(const IpAddress& address, std::uint8_t length);
+
 enum class PrefixError { syntax, length, host_bits };
 
 /// What parse_ip_prefix found: a prefix, or why not (for host_bits: with `fixed` the prefix that was meant).

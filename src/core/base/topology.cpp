@@ -2,6 +2,7 @@
 #include "core/base/topology.hpp"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 namespace rudder {
@@ -48,6 +49,36 @@ const Link* find_link(const Topology& topology, const std::string& name) {
         if (std::find(link.altnames.begin(), link.altnames.end(), name) != link.altnames.end()) return &link;
     }
     return nullptr;
+}
+
+namespace {
+
+bool is_in_network_of(const LinkAddress& own, const std::optional<IpAddress>& next) {
+    return next && prefix_around(own.peer.value_or(own.address), own.prefix_length).contains(*next);
+}
+
+/// How well `own` serves as a source towards `next`: the greater the better; empty if it must not be one.
+std::optional<std::array<unsigned, 4>> source_merit(const LinkAddress& own, const std::optional<IpAddress>& next) {
+    const bool is_wide_enough = own.scope == AddressScope::global || own.scope == AddressScope::site;
+    if (own.is_tentative || !is_wide_enough) return std::nullopt;
+    const unsigned network_merit = is_in_network_of(own, next) ? 1U + own.prefix_length : 0U;
+    return std::array<unsigned, 4>{own.is_deprecated ? 0U : 1U, network_merit,
+                                   own.scope == AddressScope::global ? 1U : 0U, own.is_secondary ? 0U : 1U};
+}
+
+}  // namespace
+
+const LinkAddress* source_address(const Link& link, IpFamily family, const std::optional<IpAddress>& next) {
+    const LinkAddress* best = nullptr;
+    std::optional<std::array<unsigned, 4>> best_merit;
+    for (const LinkAddress& own : link.addresses) {
+        if (own.address.family != family) continue;
+        const auto merit = source_merit(own, next);
+        if (!merit || (best_merit && *merit <= *best_merit)) continue;
+        best = &own;
+        best_merit = merit;
+    }
+    return best;
 }
 
 bool selects(const InterfaceSelector& selector, const Link& link) {

@@ -14,6 +14,22 @@
 /// The network as the kernel last told it: plain data, filled by the shell from rtnetlink, read by compile.
 namespace rudder {
 
+enum class AddressScope : std::uint8_t { global, site, link, host };
+
+/// An own address of a device.
+struct LinkAddress {
+    IpAddress address;
+    std::uint8_t prefix_length = 0;         ///< of the network it is in; with a peer: the peer's
+    AddressScope scope = AddressScope::global;
+    bool is_secondary = false;              ///< IPv4: another one of its network is primary; IPv6: temporary (RFC 8981)
+    bool is_tentative = false;              ///< duplicate address detection runs or has failed: not to be used
+    bool is_deprecated = false;             ///< only for what began with it
+    std::optional<IpAddress> broadcast;     ///< IPv4: of its network
+    std::optional<IpAddress> peer;          ///< of the other end of a point-to-point link
+
+    friend bool operator==(const LinkAddress&, const LinkAddress&) = default;
+};
+
 struct Link {
     std::uint32_t ifindex = 0;
     std::string name;
@@ -24,6 +40,7 @@ struct Link {
     bool is_loopback = false;
     bool is_layer3 = false;         ///< frames carry no Ethernet header (ARPHRD_NONE, tunnels, PPP)
     std::string kind;               ///< "veth", "bridge", ... from IFLA_INFO_KIND; empty for hardware
+    std::vector<LinkAddress> addresses;  ///< IPv4 in the kernel's order (primary first), then IPv6, sorted
 
     friend bool operator==(const Link&, const Link&) = default;
 };
@@ -52,6 +69,11 @@ struct Topology {
 
 /// The link with that name or altname; null if there is none.
 [[nodiscard]] const Link* find_link(const Topology& topology, const std::string& name);
+/// The address that packets of `family` leaving by `link` towards `next` have as their source; null without one. Usable
+/// addresses of global scope count: first one whose network holds `next` (the longest prefix of them), else the first
+/// that is not deprecated and primary. Others are taken where there is nothing better.
+[[nodiscard]] const LinkAddress* source_address(const Link& link, IpFamily family,
+                                                const std::optional<IpAddress>& next);
 /// See InterfaceSelector.
 [[nodiscard]] bool selects(const InterfaceSelector& selector, const Link& link);
 

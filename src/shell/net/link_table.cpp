@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 namespace rudder::netlink {
@@ -14,10 +13,6 @@ namespace {
 
 /// With more devices than this to look at, one dump is cheaper than single questions.
 constexpr std::size_t k_single_questions = 64;
-
-Status refusal(const std::string& operation, const Answer& answer) {
-    return Error{operation + ": " + (answer.text.empty() ? std::strerror(answer.code) : answer.text), answer.code};
-}
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 #include "shell/net/netlink_message.hpp"
 
 #include <linux/if.h>
+#include <linux/if_addr.h>
 #include <linux/if_arp.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
@@ -102,6 +103,35 @@ void read_link_attribute(const Attribute& attribute, Link& link) {
     }
 }
 
+AddressScope scope_of(std::uint8_t scope) {
+    if (scope >= RT_SCOPE_HOST) return AddressScope::host;
+    if (scope >= RT_SCOPE_LINK) return AddressScope::link;
+    return scope >= RT_SCOPE_SITE ? AddressScope::site : AddressScope::global;
+}
+
+/// An optimistic address may be used before the check for duplicates has ended (RFC 4429).
+bool is_unchecked(std::uint32_t flags) {
+    return (flags & IFA_F_DADFAILED) != 0 || ((flags & IFA_F_TENTATIVE) != 0 && (flags & IFA_F_OPTIMISTIC) == 0);
+}
+
+/// IFA_LOCAL is the device's own address. Alone, IFA_ADDRESS is; beside another IFA_LOCAL it is the peer's.
+struct AddressAttributes {
+    std::optional<IpAddress> local;
+    std::optional<IpAddress> address;
+    std::optional<IpAddress> broadcast;
+    std::uint32_t flags = 0;
+};
+
+void read_address_attribute(const Attribute& attribute, unsigned family, AddressAttributes& found) {
+    switch (attribute.type) {
+        case IFA_LOCAL: found.local = read_address(family, attribute.value); break;
+        case IFA_ADDRESS: found.address = read_address(family, attribute.value); break;
+        case IFA_BROADCAST: found.broadcast = read_address(family, attribute.value); break;
+        case IFA_FLAGS: found.flags = read<std::uint32_t>(attribute.value).value_or(found.flags); break;
+        default: break;
+    }
+}
+
 void read_neighbour_attribute(const Attribute& attribute, Neighbour& neighbour) {
     switch (attribute.type) {
         case NDA_LLADDR: neighbour.mac = read_mac(attribute.value); break;
@@ -157,6 +187,28 @@ std::optional<std::uint32_t> parse_address_ifindex(Bytes payload) {
     const auto header = read<ifaddrmsg>(payload);
     if (!header) return std::nullopt;
     return header->ifa_index;
+}
+
+std::optional<AddressEntry> parse_address(Bytes payload) {
+    const auto header = read<ifaddrmsg>(payload);
+    if (!header || header->ifa_index == 0) return std::nullopt;
+    AddressAttributes found;
+    found.flags = header->ifa_flags;
+    AttributeCursor cursor(after(payload, sizeof(ifaddrmsg)));
+    while (const auto attribute = cursor.next()) read_address_attribute(*attribute, header->ifa_family, found);
+    const auto own = found.local ? found.local : found.address;
+    if (!own || header->ifa_prefixlen > own->bits()) return std::nullopt;
+    AddressEntry entry;
+    entry.ifindex = header->ifa_index;
+    entry.address.address = *own;
+    entry.address.prefix_length = header->ifa_prefixlen;
+    entry.address.scope = scope_of(header->ifa_scope);
+    entry.address.is_secondary = (found.flags & IFA_F_SECONDARY) != 0;
+    entry.address.is_tentative = is_unchecked(found.flags);
+    entry.address.is_deprecated = (found.flags & IFA_F_DEPRECATED) != 0;
+    entry.address.broadcast = found.broadcast;
+    if (found.address && found.address != own) entry.address.peer = found.address;
+    return entry;
 }
 
 std::optional<Neighbour> parse_neighbour(Bytes payload) {

@@ -13,7 +13,8 @@
 
 /// rtnetlink bytes to plain structs. All functions are pure, accept any bytes at any alignment and never
 /// read past the end of what they are given; what does not fit its frame is as if it were not there.
-/// *Source*: RFC 3549, linux/netlink.h, linux/rtnetlink.h, linux/if_link.h, linux/neighbour.h.
+/// *Source*: RFC 3549, linux/netlink.h, linux/rtnetlink.h, linux/if_link.h,
+/// linux/if_addr.h, linux/neighbour.h.
 namespace rudder::netlink {
 
 using Bytes = std::span<const std::byte>;
@@ -72,6 +73,14 @@ struct Neighbour {
     friend bool operator==(const Neighbour&, const Neighbour&) = default;
 };
 
+/// An address and the device it is on.
+struct AddressEntry {
+    std::uint32_t ifindex = 0;
+    LinkAddress address;
+
+    friend bool operator==(const AddressEntry&, const AddressEntry&) = default;
+};
+
 /// The kernel's answer to a route look-up.
 struct Route {
     std::uint8_t type = 0;     ///< RTN_*
@@ -88,6 +97,8 @@ struct Route {
 [[nodiscard]] std::optional<std::pair<std::uint8_t, std::uint32_t>> link_identity(Bytes payload);
 /// ifindex of any RTM_*ADDR payload.
 [[nodiscard]] std::optional<std::uint32_t> parse_address_ifindex(Bytes payload);
+/// Payload of RTM_NEWADDR or RTM_DELADDR, IPv4 or IPv6.
+[[nodiscard]] std::optional<AddressEntry> parse_address(Bytes payload);
 /// Payload of RTM_NEWNEIGH or RTM_DELNEIGH. Empty for bridge, proxy and malformed entries.
 [[nodiscard]] std::optional<Neighbour> parse_neighbour(Bytes payload);
 /// Payload of RTM_NEWROUTE as RTM_GETROUTE answers it.

@@ -66,7 +66,7 @@ Result<std::unique_ptr<NetlinkMonitor>> NetlinkMonitor::open(sd_event* loop, std
     if (auto status = monitor->hang_on(loop); !status) return status.error();
     if (auto status = monitor->refresh(); !status) return status.error();
     monitor->changed_links_.clear();
-    if (monitor->links_.is_dirty()) monitor->arm_settle();
+    if (monitor->is_dirty()) monitor->arm_settle();
     return monitor;
 }
 
@@ -127,9 +127,11 @@ void NetlinkMonitor::note(const netlink::Message& message) {
         case RTM_NEWADDR:
         case RTM_DELADDR:
             if (const auto ifindex = netlink::parse_address_ifindex(message.payload)) {
-                is_relevant = next_hops_.note_link(*ifindex);
+                addresses_.note(*ifindex);
+                (void)next_hops_.note_link(*ifindex);
             }
-            is_relevant = next_hops_.note_routes() || is_relevant;
+            (void)next_hops_.note_routes();
+            is_relevant = true;
             break;
         default: is_relevant = next_hops_.note_routes(); break;
     }
@@ -160,6 +162,7 @@ void NetlinkMonitor::settle() {
     if (is_resync) {
         has_lost_events_ = false;
         links_.mark_all();
+        addresses_.mark_all();
         next_hops_.mark_all();
         ++resyncs_;
         next_resync_ = start + options_.resync_interval;
@@ -169,7 +172,7 @@ void NetlinkMonitor::settle() {
     const Microseconds end = monotonic_now();
     not_before_ = end + k_rest_factor * (end - start);
     recover(status);
-    if (links_.is_dirty() || next_hops_.is_dirty() || has_lost_events_) arm_settle();
+    if (is_dirty() || next_hops_.is_dirty() || has_lost_events_) arm_settle();
     arm_retry();
     // Among lost events may have been the replacement of a device by an equal one.
     const bool has_changed = is_resync || !changed_links_.empty() || topology_.next_hops != next_hops_before;
@@ -177,10 +180,23 @@ void NetlinkMonitor::settle() {
     if (has_changed) on_change_();
 }
 
+bool NetlinkMonitor::is_dirty() const { return links_.is_dirty() || addresses_.is_dirty(); }
+
+Status NetlinkMonitor::refresh_links(std::set<std::uint32_t>& changed) {
+    if (auto status = links_.refresh(requests_, changed); !status) return status;
+    // A new device under a known number has other addresses.
+    for (const std::uint32_t ifindex : changed) addresses_.note(ifindex);
+    return addresses_.refresh(requests_, changed);
+}
+
 Status NetlinkMonitor::refresh() {
     std::set<std::uint32_t> changed;
-    const Status status = links_.refresh(requests_, changed);
+    const Status status = refresh_links(changed);
     topology_.links = links_.links();
+    for (auto& [ifindex, link] : topology_.links) {
+        const auto found = addresses_.addresses().find(ifindex);
+        if (found != addresses_.addresses().end()) link.addresses = found->second;
+    }
     for (const std::uint32_t ifindex : changed) (void)next_hops_.note_link(ifindex);
     // Routes can change with a device, without an event of their own: its carrier, its VRF, its address family.
     if (!changed.empty()) (void)next_hops_.note_routes();

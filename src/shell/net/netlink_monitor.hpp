@@ -3,6 +3,7 @@
 
 #include "core/base/result.hpp"
 #include "core/base/topology.hpp"
+#include "shell/net/address_table.hpp"
 #include "shell/net/link_table.hpp"
 #include "shell/net/netlink_socket.hpp"
 #include "shell/net/next_hop_watch.hpp"
@@ -45,7 +46,7 @@ public:
     NetlinkMonitor(const NetlinkMonitor&) = delete;
     NetlinkMonitor& operator=(const NetlinkMonitor&) = delete;
 
-    /// The links and the answers to the watched questions.
+    /// The links with their addresses, and the answers to the watched questions.
     [[nodiscard]] const Topology& topology() const { return topology_; }
 
     /// Sets the next-hop questions. On return topology().next_hops answers exactly these, as the kernel has it now
@@ -75,7 +76,9 @@ private:
     [[nodiscard]] bool read_events(unsigned datagrams);
     void note(const netlink::Message& message);
     void settle();
+    [[nodiscard]] bool is_dirty() const;
     [[nodiscard]] Status refresh();
+    [[nodiscard]] Status refresh_links(std::set<std::uint32_t>& changed);
     [[nodiscard]] Status refresh_next_hops();
     void recover(const Status& status);
     void arm_settle();
@@ -86,6 +89,7 @@ private:
     netlink::EventSocket events_;
     netlink::RequestSocket requests_;
     netlink::LinkTable links_;
+    netlink::AddressTable addresses_;
     netlink::NextHopWatch next_hops_;
     Topology topology_;
     std::set<std::uint32_t> changed_links_;  ///< not yet reported by on_change

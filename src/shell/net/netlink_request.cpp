@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shell/net/netlink_request.hpp"
 
+#include <linux/if_addr.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
@@ -58,6 +59,13 @@ void MessageDeleter::operator()(nl_msg* message) const { nlmsg_free(message); }
 Request link_dump() { return link_request(NLM_F_REQUEST | NLM_F_DUMP, 0); }
 
 Request link_get(std::uint32_t ifindex) { return link_request(NLM_F_REQUEST | NLM_F_ACK, ifindex); }
+
+Request address_dump(IpFamily family, std::uint32_t ifindex) {
+    ifaddrmsg header{};
+    header.ifa_family = family == IpFamily::v4 ? AF_INET : AF_INET6;
+    header.ifa_index = ifindex;
+    return make(RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP, header);
+}
 
 Request neighbour_dump(IpFamily family) {
     ndmsg header{};

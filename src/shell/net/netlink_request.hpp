@@ -23,6 +23,8 @@ inline constexpr std::uint8_t k_neighbour_protocol = 82;
 
 [[nodiscard]] Request link_dump();
 [[nodiscard]] Request link_get(std::uint32_t ifindex);
+/// Addresses of a device, of all devices for ifindex 0. Kernels before 4.20 list all devices always.
+[[nodiscard]] Request address_dump(IpFamily family, std::uint32_t ifindex);
 [[nodiscard]] Request neighbour_dump(IpFamily family);
 [[nodiscard]] Request neighbour_get(std::uint32_t ifindex, const IpAddress& address);
 /// Resolve now and keep resolved: NTF_EXT_MANAGED (Linux 5.16), which older kernels do not see, and NTF_USE, which all do.

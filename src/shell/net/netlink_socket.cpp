@@ -84,6 +84,10 @@ Bytes prefix(const std::vector<std::byte>& buffer, ssize_t size) {
 
 }  // namespace
 
+Error refusal(const std::string& operation, const Answer& answer) {
+    return {operation + ": " + (answer.text.empty() ? std::strerror(answer.code) : answer.text), answer.code};
+}
+
 void SocketDeleter::operator()(nl_sock* socket) const { nl_socket_free(socket); }
 
 Result<RequestSocket> RequestSocket::open() {

@@ -30,6 +30,9 @@ struct Exchange {
     bool is_interrupted = false;
 };
 
+/// What the kernel said no to. *Units*: the code is the answer's.
+[[nodiscard]] Error refusal(const std::string& operation, const Answer& answer);
+
 /// Questions and their answers, one at a time. Answers to earlier, abandoned questions are dropped by sequence number.
 class RequestSocket {
 public:

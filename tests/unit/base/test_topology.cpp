@@ -32,6 +32,33 @@ bool reference_glob(const char* pattern, const char* text) {
     return *text != '\0' && (*pattern == '?' || *pattern == *text) && reference_glob(pattern + 1, text + 1);
 }
 
+LinkAddress own(const char* prefix) {
+    const std::string text = prefix;
+    LinkAddress own;
+    own.address = parse_ip_address(text.substr(0, text.find('/'))).value();
+    own.prefix_length = static_cast<std::uint8_t>(std::stoi(text.substr(text.find('/') + 1)));
+    return own;
+}
+
+/// The source address chosen on a link with these addresses, as text; "" for none.
+std::string source(std::vector<LinkAddress> addresses, const char* next = nullptr, IpFamily family = IpFamily::v4) {
+    Link link;
+    link.addresses = std::move(addresses);
+    const auto towards = next == nullptr ? std::nullopt : parse_ip_address(next);
+    const LinkAddress* found = source_address(link, family, towards);
+    return found == nullptr ? "" : to_string(found->address);
+}
+
+LinkAddress with(LinkAddress address, bool LinkAddress::*flag) {
+    address.*flag = true;
+    return address;
+}
+
+LinkAddress scoped(LinkAddress address, AddressScope scope) {
+    address.scope = scope;
+    return address;
+}
+
 }  // namespace
 
 TEST_CASE("patterns match as their definition says") {
@@ -80,6 +107,35 @@ TEST_CASE("a link is found by name before altname") {
     CHECK(find_link(topology, "wan") == &topology.links[3]);
     CHECK(find_link(topology, "lan") == &topology.links[2]);
     CHECK(find_link(topology, "eth*") == nullptr);
+}
+
+TEST_CASE("the first primary address is the source") {
+    CHECK(source({}) == "");
+    CHECK(source({own("10.0.0.2/24"), own("10.1.0.1/24")}) == "10.0.0.2");
+    CHECK(source({with(own("10.0.0.1/24"), &LinkAddress::is_secondary), own("10.1.0.1/24")}) == "10.1.0.1");
+    CHECK(source({own("10.0.0.2/24")}, nullptr, IpFamily::v6) == "");
+    CHECK(source({own("10.0.0.2/24"), own("2001:db8::1/64")}, nullptr, IpFamily::v6) == "2001:db8::1");
+}
+
+TEST_CASE("the address whose network holds the next hop is the source") {
+    const std::vector<LinkAddress> addresses = {own("10.0.0.1/8"), own("10.1.0.1/24"), own("192.0.2.1/24")};
+    CHECK(source(addresses, "10.1.0.77") == "10.1.0.1");
+    CHECK(source(addresses, "10.2.0.77") == "10.0.0.1");
+    CHECK(source(addresses, "192.0.2.9") == "192.0.2.1");
+    CHECK(source(addresses, "203.0.113.1") == "10.0.0.1");
+    CHECK(source(addresses, "2001:db8::1") == "10.0.0.1");
+    LinkAddress to_peer = own("10.5.0.1/32");
+    to_peer.peer = parse_ip_address("10.6.0.1");
+    CHECK(source({own("10.0.0.1/24"), to_peer}, "10.6.0.1") == "10.5.0.1");
+}
+
+TEST_CASE("an unusable address is never the source, a deprecated one only where there is no other") {
+    CHECK(source({with(own("2001:db8::1/64"), &LinkAddress::is_tentative)}, nullptr, IpFamily::v6) == "");
+    CHECK(source({scoped(own("fe80::1/64"), AddressScope::link)}, "fe80::2", IpFamily::v6) == "");
+    CHECK(source({scoped(own("127.0.0.1/8"), AddressScope::host)}) == "");
+    const LinkAddress old = with(own("2001:db8:1::1/64"), &LinkAddress::is_deprecated);
+    CHECK(source({old}, nullptr, IpFamily::v6) == "2001:db8:1::1");
+    CHECK(source({old, own("2001:db8:2::1/64")}, "2001:db8:1::9", IpFamily::v6) == "2001:db8:2::1");
 }
 
 TEST_CASE("every reason has its own name and a text") {
