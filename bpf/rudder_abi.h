@@ -144,6 +144,17 @@ struct rudder_rule {
 #define RUDDER_REWRITE_SRC_PORT 0x08u
 #define RUDDER_REWRITE_DSCP 0x10u
 #define RUDDER_TARGET_DEFERRED 0x80u /* its device does not exist now: skip and count */
+#define RUDDER_TARGET_GROUP 0x100u   /* one of several: next_hop is a slot of the group table, the members' own targets
+				      * start at first_member */
+#define RUDDER_TARGET_TABLE 0x200u   /* next_hop is the number of a routing table of the kernel */
+
+/* What of a packet chooses the member of a group (rudder_target.hash_fields). */
+#define RUDDER_HASH_SRC_IP 0x01u
+#define RUDDER_HASH_DST_IP 0x02u
+#define RUDDER_HASH_SRC_PORT 0x04u
+#define RUDDER_HASH_DST_PORT 0x08u
+#define RUDDER_HASH_PROTOCOL 0x10u
+#define RUDDER_HASH_5_TUPLE 0x1fu
 
 enum rudder_ttl_mode {
 	RUDDER_TTL_DECREMENT = 0, /* at ingress; at egress routing has already done it */
@@ -153,17 +164,17 @@ enum rudder_ttl_mode {
 
 /* One way out: where to, and what to change on the way. */
 struct rudder_target {
-	__u32 next_hop;     /* index into the next-hop table */
+	__u32 next_hop;     /* index into the next-hop table; but see RUDDER_TARGET_GROUP and _TABLE */
 	__u32 counter_slot; /* stable for (rule name, target index) */
 	__u16 flags;        /* RUDDER_REWRITE_* | RUDDER_TARGET_* */
 	__u8 ttl_mode;      /* enum rudder_ttl_mode */
 	__u8 ttl;           /* RUDDER_TTL_SET: the value */
 	__u8 dscp;          /* RUDDER_REWRITE_DSCP: 0-63; ECN bits stay */
-	__u8 reserved0;
+	__u8 hash_fields;   /* RUDDER_TARGET_GROUP: RUDDER_HASH_* */
 	__u16 reserved1;
 	__u16 dst_port_be;
 	__u16 src_port_be;
-	__u32 reserved2;
+	__u32 first_member; /* RUDDER_TARGET_GROUP: index of member 0 in the target array */
 	__u32 dst_be[4];    /* family of the rule's packets; IPv4 in [0] */
 	__u32 src_be[4];
 	__u32 reserved3[2];
@@ -188,6 +199,20 @@ struct rudder_next_hop {
 	__u32 mtu;         /* of the device, bytes of layer 3 */
 	__u32 gateway_be[4];
 	__u32 reserved[2];
+};
+
+/* ---- group tables: BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, index = group slot ---------------------- */
+
+#define RUDDER_MAX_MEMBERS 64u
+#define RUDDER_GROUP_SLOTS 1024u
+#define RUDDER_GROUP_ENTRIES 4093u /* a prime; 64 members of equal weight differ by less than 2 % */
+#define RUDDER_NO_MEMBER 0xffffu
+
+/* The look-up table of one group: a flow's hash -> its member. Written by rudderd while packets read it, entry by entry,
+ * each in one store: a packet sees the old member or the new one. */
+struct rudder_group_table {
+	__u16 member[RUDDER_GROUP_ENTRIES]; /* index, or RUDDER_NO_MEMBER */
+	__u16 reserved[3];
 };
 
 /* ---- counters -------------------------------------------------------------------------------- */
@@ -219,7 +244,12 @@ enum rudder_reason {
 	RUDDER_REASON_OWN_COPY = 13,      /* our own copy met an egress hook of ours: passed untouched */
 	RUDDER_REASON_BAD_POLICY = 14,    /* the blob refers outside itself: a bug of ours */
 	RUDDER_REASON_HIDDEN_TRANSPORT = 15, /* an address is to be rewritten, a checksum over it may be out of reach */
-	RUDDER_REASON_COUNT = 16,
+	RUDDER_REASON_LOOP = 16,          /* it has gone round through our hooks too often: passed untouched */
+	RUDDER_REASON_RATE_LIMITED = 17,  /* over the rate the rule allows: the copy is left out */
+	RUDDER_REASON_NO_MEMBER = 18,     /* no member of the group is up */
+	RUDDER_REASON_NO_ADDRESS = 19,    /* the egress device has no address of the packet's family */
+	RUDDER_REASON_FORWARDING_OFF = 20, /* the kernel forwards nothing that comes in there, so its tables do not answer */
+	RUDDER_REASON_COUNT = 21,
 };
 
 struct rudder_failure_key {
@@ -242,6 +272,9 @@ RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v6) == 112, "
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_rule) == 16, "rudder_rule");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_target) == 64, "rudder_target");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, dst_be) == 24, "rudder_target.dst_be");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, hash_fields) == 13, "rudder_target.hash_fields");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, first_member) == 20, "rudder_target.first_member");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_group_table) == 8192, "rudder_group_table");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_next_hop) == 48, "rudder_next_hop");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_next_hop, gateway_be) == 24, "rudder_next_hop.gateway_be");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_counter) == 16, "rudder_counter");

@@ -4,9 +4,11 @@
 #include "core/base/diagnostic.hpp"
 #include "core/base/net_types.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// The validated policy: what a whole set of files means. A value of these types is valid by
@@ -61,13 +63,50 @@ struct Rewrite {
     friend bool operator==(const Rewrite&, const Rewrite&) = default;
 };
 
-/// One way out of the box: the action of a steer rule, or one copy of a replicate rule.
+/// One way out of the box: the action of a steer rule, one copy of a replicate rule, or a member of a group. Exactly one
+/// of `via`, `table` and `group` says where; a member has no group.
 struct Target {
     std::string via;                           ///< name or altname of the egress device
     std::optional<IpAddress> next_hop;         ///< gateway on that device; without it: the route to the destination
     std::optional<MacAddress> next_hop_mac;    ///< static link-layer address; no neighbour look-up then
     Rewrite rewrite;
+    std::optional<std::uint32_t> table{};      ///< the kernel's route in that routing table
+    std::string group{};                       ///< one of the members of that group
     friend bool operator==(const Target&, const Target&) = default;
+};
+
+/// Which fields of a packet choose the member of a group, as bits: RUDDER_HASH_* of rudder_abi.h.
+using HashFields = std::uint8_t;
+
+/// One next hop of a group. `way.rewrite` sets a destination at most; it comes before what the rule sets.
+struct GroupMember {
+    Target way;
+    std::uint32_t weight = 1;  ///< share among the members of its tier; 0: gets nothing
+    std::uint32_t tier = 1;    ///< used only while no member of a lower tier is alive
+    friend bool operator==(const GroupMember&, const GroupMember&) = default;
+};
+
+/// Asks the members of a group whether they live, beyond the state of their links and neighbours.
+struct HealthProbe {
+    enum class Type : std::uint8_t { icmp, tcp, udp } type = Type::icmp;
+    std::uint16_t port = 0;                          ///< tcp, udp
+    std::chrono::milliseconds interval{1000};        ///< from one question to the next
+    std::chrono::milliseconds timeout{500};          ///< for one answer
+    std::uint32_t rise = 2;                          ///< answers in a row that make a dead member alive
+    std::uint32_t fall = 3;                          ///< missing answers in a row that make an alive member dead
+    std::chrono::milliseconds hold_down{0};          ///< a member that died stays dead for that long
+    std::string payload;                             ///< udp: what is sent
+    std::string expect;                              ///< udp: what the answer begins with; empty: any answer
+    friend bool operator==(const HealthProbe&, const HealthProbe&) = default;
+};
+
+/// Several next hops among which flows are spread.
+struct Group {
+    std::string name;
+    HashFields hash = 0;
+    std::vector<GroupMember> members;  ///< as written; no two with the same way
+    std::optional<HealthProbe> probe;
+    Location where;                    ///< of the group's name
 };
 
 /// One rule. `original_passes` is for replicate, `failure_drops` for steer.
@@ -84,17 +123,29 @@ struct Rule {
 
 /// Same rule for the audit: equal in all but the place where it is written.
 [[nodiscard]] bool is_same_rule(const Rule& a, const Rule& b);
+[[nodiscard]] bool is_same_group(const Group& a, const Group& b);
 
 /// All rules of the set, sorted by priority (index = rank; 0 is looked at first).
 struct Policy {
     std::vector<Rule> rules;
     std::string sha256;           ///< hex; of the names and bytes of the files that made it
+    std::vector<Group> groups{};  ///< sorted by name; those that no rule uses too
 };
+
+/// Null if there is none.
+[[nodiscard]] const Group* find_group(const Policy& policy, std::string_view name);
+/// The target as a packet takes it that got this member of its group.
+[[nodiscard]] Target member_target(const Target& target, const GroupMember& member);
+/// A number that stands for the member's way, whatever its place in the group, its weight and tier. Never 0, the same in every
+/// run and on every host: flows stay where they are across restarts and changes of the group.
+[[nodiscard]] std::uint64_t member_identity(const GroupMember& member);
 
 [[nodiscard]] std::string to_string(RuleType type);
 [[nodiscard]] std::string to_string(Direction direction);
 /// "eth0,ens*,!ens9" or "any".
 [[nodiscard]] std::string to_string(const InterfaceSelector& selector);
+/// "eth2", "table 100" or "group uplinks".
+[[nodiscard]] std::string way_to_string(const Target& target);
 /// The MATCH column: "dscp ef dst 10.0.0.0/8 proto udp dport 5000-5010"; "-" when everything matches.
 [[nodiscard]] std::string match_to_string(const Match& match);
 /// The ACTION column: "via eth2 next-hop 10.0.0.1 set dst 192.168.100.1"; replicate: "3 targets: 10.10.1.1 via eth1; ...".

@@ -92,7 +92,8 @@ std::string rewrite_to_string(const Rewrite& rewrite) {
 }
 
 void add_way_out(Words& words, const Target& target) {
-    words.add("via", target.via);
+    if (target.group.empty()) words.add("via");
+    words.add(way_to_string(target));
     if (target.next_hop) words.add("next-hop", to_string(*target.next_hop));
     if (target.next_hop_mac) words.add("mac", to_string(*target.next_hop_mac));
 }
@@ -160,6 +161,11 @@ std::string to_string(const InterfaceSelector& selector) {
     patterns.insert(patterns.end(), selector.include.begin(), selector.include.end());
     for (const std::string& pattern : selector.exclude) patterns.push_back("!" + pattern);
     return join(patterns, ",");
+}
+
+std::string way_to_string(const Target& target) {
+    if (!target.group.empty()) return "group " + target.group;
+    return target.table ? fmt::format("table {}", *target.table) : target.via;
 }
 
 std::string match_to_string(const Match& match) {

@@ -37,6 +37,12 @@ constexpr std::array k_reasons = {
                 "the published image refers outside itself, which is a bug; the packet was passed untouched"},
     ReasonEntry{RUDDER_REASON_HIDDEN_TRANSPORT, "hidden-transport",
                 "an address is to be rewritten, and extension headers hide the checksum that covers it"},
+    ReasonEntry{RUDDER_REASON_LOOP, "loop", "the packet has met hooks of rudder too often; it was passed untouched"},
+    ReasonEntry{RUDDER_REASON_RATE_LIMITED, "rate-limited", "there are more packets than the rate of the rule allows"},
+    ReasonEntry{RUDDER_REASON_NO_MEMBER, "no-member", "no member of the group is up"},
+    ReasonEntry{RUDDER_REASON_NO_ADDRESS, "no-address", "the egress interface has no address of the packet's family"},
+    ReasonEntry{RUDDER_REASON_FORWARDING_OFF, "forwarding-off",
+                "the kernel forwards nothing that comes in through the interface, so its routing table was not asked"},
 };
 
 constexpr bool is_indexed_by_reason() {
