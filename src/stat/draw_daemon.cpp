@@ -24,6 +24,17 @@ std::string last_load_of(const Json& load, const char* accepted_key, const char*
     return fmt::format("{}, {}", is_true(load, accepted_key) ? "accepted" : "rejected", utc_time_of(load, time_key));
 }
 
+std::string load_times_text(const Json& document) {
+    const Json* times = find(document, "last_load_times");
+    if (times == nullptr) return "-";
+    std::string text;
+    for (const char* step : {"read", "judge", "compile", "stage", "publish", "finish", "audit"}) {
+        const std::uint64_t us = number_of(*times, (std::string(step) + "_us").c_str());
+        text += fmt::format("{}{} {}.{} ms", text.empty() ? "" : ", ", step, us / 1000, us / 100 % 10);
+    }
+    return text;
+}
+
 std::string draw_features(const Json& document, const TableStyle& style) {
     Table table(style, {{"FEATURE", Column::text}, {"CHOSEN", Column::text}, {"WHY", Column::wrapped}});
     for_each(document, "features", [&table](const Json& feature) {
@@ -67,6 +78,7 @@ std::string draw_internals(const Json& document, const TableStyle& style) {
         {"loads", fmt::format("{} accepted, {} rejected", text_of(document, "loads_accepted"),
                               text_of(document, "loads_rejected"))},
         {"last load", last_load_of(document, "last_load_accepted", "last_load_unix_us")},
+        {"load took", load_times_text(document)},
         {"image", image_text(document)},
         {"limits", limits_text(document)},
         {"resyncs", fmt::format("{} netlink, {} inotify overflows", text_of(document, "netlink_resyncs"),

@@ -4,6 +4,7 @@
 #include "core/base/diagnostic.hpp"
 #include "core/compile/image.hpp"
 #include "core/report/kernel_state.hpp"
+#include "core/report/load_times.hpp"
 #include "core/base/policy.hpp"
 #include "core/base/topology.hpp"
 
@@ -38,6 +39,7 @@ struct Snapshot {
     Diagnostics last_diagnostics;           ///< of the last load, accepted or not
     bool last_load_accepted = true;
     std::uint64_t last_load_unix_us = 0;
+    LoadTimes last_load_times;
     std::uint64_t loads_accepted = 0;
     std::uint64_t loads_rejected = 0;
     std::uint64_t netlink_resyncs = 0;

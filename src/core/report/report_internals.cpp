@@ -35,6 +35,12 @@ Json image_json(const Snapshot& snapshot) {
     return out;
 }
 
+Json load_times_json(const LoadTimes& times) {
+    return {{"read_us", times.read_us},       {"judge_us", times.judge_us},   {"compile_us", times.compile_us},
+            {"stage_us", times.stage_us},     {"publish_us", times.publish_us}, {"finish_us", times.finish_us},
+            {"audit_us", times.audit_us}};
+}
+
 Json limits_json() {
     Json sizes = Json::array();
     for (const Tier& tier : tiers()) {
@@ -65,6 +71,7 @@ std::string report_internals(const Snapshot& snapshot) {
     document["loads_rejected"] = snapshot.loads_rejected;
     document["last_load_accepted"] = snapshot.last_load_accepted;
     document["last_load_unix_us"] = snapshot.last_load_unix_us;
+    document["last_load_times"] = load_times_json(snapshot.last_load_times);
     document["netlink_resyncs"] = snapshot.netlink_resyncs;
     document["inotify_overflows"] = snapshot.inotify_overflows;
     document["links"] = snapshot.topology.links.size();

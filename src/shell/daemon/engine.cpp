@@ -2,6 +2,7 @@
 #include "shell/daemon/engine.hpp"
 
 #include "shell/kernel/apply.hpp"
+#include "shell/os/stopwatch.hpp"
 
 #include <fmt/format.h>
 
@@ -83,7 +84,9 @@ Engine::Outcome Engine::apply_policy(const Policy& policy) {
         append(outcome.warnings, finish_leftovers(kernel_, applied_));
         return outcome;
     }
+    Stopwatch watch;
     Result<Image> image = compile(policy, network_.topology(), applied_.image.slots);
+    const std::uint64_t compile_us = watch.lap_us();
     if (!image) {
         outcome.is_rejected = true;
         outcome.status = image.error();
@@ -100,6 +103,8 @@ Engine::Outcome Engine::apply_policy(const Policy& policy) {
     ApplyOutcome applied = apply(kernel_, applied_, std::move(plan), std::move(image).value(), next_hops);
     outcome.status = std::move(applied.status);
     append(outcome.warnings, std::move(applied.warnings));
+    outcome.times = applied.times;
+    outcome.times.compile_us = compile_us;
     outcome.has_published = applied_.generation != before;
     if (outcome.status) compiled_links_ = network_.topology().links;
     return outcome;

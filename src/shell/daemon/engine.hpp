@@ -5,6 +5,7 @@
 #include "core/base/result.hpp"
 #include "core/base/topology.hpp"
 #include "core/compile/plan.hpp"
+#include "core/report/load_times.hpp"
 #include "shell/kernel/kernel_port.hpp"
 
 #include <map>
@@ -37,6 +38,7 @@ public:
         bool has_published = false;
         std::optional<Policy> replaced;   ///< the policy that ran before, when another took its place
         std::vector<Error> warnings;      ///< after the commit point, or left over; to be tried again
+        LoadTimes times;                  ///< of compile and apply
     };
 
     Engine(KernelPort& kernel, TopologySource& network) : kernel_(kernel), network_(network) {}

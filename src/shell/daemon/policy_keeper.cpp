@@ -3,6 +3,7 @@
 
 #include "shell/log/events.hpp"
 #include "shell/log/wording.hpp"
+#include "shell/os/stopwatch.hpp"
 
 #include <fmt/format.h>
 
@@ -10,6 +11,7 @@
 #include <cerrno>
 #include <chrono>
 #include <malloc.h>
+#include <utility>
 
 namespace rudder {
 namespace {
@@ -34,24 +36,30 @@ PolicyKeeper::PolicyKeeper(ConfigSetOptions set, bool allow_empty, Engine& engin
     : set_(std::move(set)), allow_empty_(allow_empty), engine_(engine), logger_(logger) {}
 
 ReloadVerdict PolicyKeeper::reload(const ReloadRequest& request) {
-    ReloadVerdict verdict = take(load_config_set(set_), request);
+    Stopwatch watch;
+    ConfigSet set = load_config_set(set_);
+    ReloadVerdict verdict = take(std::move(set), watch.lap_us(), request);
     // Texts, trees and the policy before are freed now; glibc would keep their pages.
     (void)malloc_trim(0);
     return verdict;
 }
 
 void PolicyKeeper::rescan() {
+    Stopwatch watch;
     ConfigSet set = load_config_set(set_);
+    const std::uint64_t read_us = watch.lap_us();
     const bool is_known = !set.diagnostics.has_errors() && set.sha256 == judged_sha256_;
     if (is_known) return;
-    (void)take(std::move(set), {});
+    (void)take(std::move(set), read_us, {});
     (void)malloc_trim(0);
 }
 
-ReloadVerdict PolicyKeeper::take(ConfigSet set, const ReloadRequest& request) {
+ReloadVerdict PolicyKeeper::take(ConfigSet set, std::uint64_t read_us, const ReloadRequest& request) {
+    Stopwatch watch;
     judged_sha256_ = set.diagnostics.has_errors() ? "" : set.sha256;
     PolicyLoad load = judge(std::move(set), set_.limits);
     refuse_to_become_empty(load);
+    record_.last_times = {.read_us = read_us, .judge_us = watch.lap_us()};
     record_.last_unix_us = unix_us();
     record_.last_diagnostics = load.diagnostics;
     return load.policy ? accept(std::move(load), request) : reject(load, request);
@@ -86,6 +94,7 @@ ReloadVerdict PolicyKeeper::accept(PolicyLoad load, const ReloadRequest& request
     // The texts are only for showing the lines of findings; compiling takes the memory at its peak.
     if (load.diagnostics.all().empty()) load.sources.clear();
     const Engine::Outcome outcome = engine_.run(std::move(*load.policy));
+    note_times(outcome.times);
     if (outcome.is_rejected) {
         load.policy.reset();
         load.diagnostics.error("F031", {set_.directories.front(), 0, 0, 1}, outcome.status.error().message);
@@ -108,7 +117,9 @@ ReloadVerdict PolicyKeeper::accept(PolicyLoad load, const ReloadRequest& request
         verdict.summary = fmt::format("configuration is valid but could not be applied: {}; {}", failure_, what_stays(verdict.generation));
         return verdict;
     }
+    Stopwatch watch;
     log_generation(outcome);
+    record_.last_times.audit_us = watch.lap_us();
     const std::size_t deferred = deferred_rules(waits_);
     verdict.summary = fmt::format("configuration accepted: {}{}, generation {}{}", counted(engine_.policy().rules.size(), "rule"),
                                   deferred > 0 ? fmt::format(", {} deferred", deferred) : "", verdict.generation,
@@ -157,6 +168,13 @@ void PolicyKeeper::repair() {
                      fmt::format("the {} program on {} was gone and has been put back", to_string(hook.direction), engine_.device_name(hook.ifindex)),
                      {{"INTERFACE", engine_.device_name(hook.ifindex)}}});
     }
+}
+
+/// The engine's share; reading and judging are on record already.
+void PolicyKeeper::note_times(const LoadTimes& times) {
+    const LoadTimes before = std::exchange(record_.last_times, times);
+    record_.last_times.read_us = before.read_us;
+    record_.last_times.judge_us = before.judge_us;
 }
 
 void PolicyKeeper::note_outcome(const Engine::Outcome& outcome) {

@@ -20,6 +20,7 @@ struct LoadRecord {
     Diagnostics last_diagnostics;
     bool last_accepted = true;
     std::uint64_t last_unix_us = 0;
+    LoadTimes last_times;
     std::uint64_t accepted = 0;
     std::uint64_t rejected = 0;
     std::uint64_t published_unix_us = 0;
@@ -48,10 +49,11 @@ public:
     [[nodiscard]] const LoadRecord& record() const { return record_; }
 
 private:
-    ReloadVerdict take(ConfigSet set, const ReloadRequest& request);
+    ReloadVerdict take(ConfigSet set, std::uint64_t read_us, const ReloadRequest& request);
     void refuse_to_become_empty(PolicyLoad& load) const;
     ReloadVerdict reject(const PolicyLoad& load, const ReloadRequest& request);
     ReloadVerdict accept(PolicyLoad load, const ReloadRequest& request);
+    void note_times(const LoadTimes& times);
     void note_outcome(const Engine::Outcome& outcome);
     void note_warnings(const std::vector<Error>& warnings);
     void note_waits();

@@ -50,6 +50,7 @@ Snapshot take_snapshot(KernelPort& kernel, const Engine& engine, const Topology&
     snapshot.last_diagnostics = record.last_diagnostics;
     snapshot.last_load_accepted = record.last_accepted;
     snapshot.last_load_unix_us = record.last_unix_us;
+    snapshot.last_load_times = record.last_times;
     snapshot.loads_accepted = record.accepted;
     snapshot.loads_rejected = record.rejected;
     snapshot.netlink_resyncs = facts.netlink_resyncs;

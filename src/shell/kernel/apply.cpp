@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shell/kernel/apply.hpp"
 
+#include "shell/os/stopwatch.hpp"
+
 #include <algorithm>
 #include <iterator>
 #include <set>
@@ -169,9 +171,12 @@ ApplyOutcome apply(KernelPort& kernel, Applied& applied, Plan plan, Image image,
                    const std::map<std::uint32_t, NextHopEntry>& /*next_hops: the plan holds what changes*/) {
     ApplyOutcome outcome;
     Transaction transaction(kernel, applied);
+    Stopwatch watch;
     outcome.status = transaction.prepare(plan, image);
+    outcome.times.stage_us = watch.lap_us();
     if (outcome.status) {
         outcome.status = transaction.commit();
+        outcome.times.publish_us = watch.lap_us();
     }
     if (!outcome.status) {
         outcome.warnings = transaction.undo();
@@ -193,6 +198,7 @@ ApplyOutcome apply(KernelPort& kernel, Applied& applied, Plan plan, Image image,
     }
     release_counters(kernel, applied.image.slots, std::move(released), freed.is_ok(), outcome.warnings);
     release_next_hops(kernel, applied, plan, freed.is_ok(), outcome.warnings);
+    outcome.times.finish_us = watch.lap_us();
     return outcome;
 }
 

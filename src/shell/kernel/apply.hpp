@@ -3,6 +3,7 @@
 
 #include "core/compile/plan.hpp"
 #include "core/base/result.hpp"
+#include "core/report/load_times.hpp"
 #include "shell/kernel/kernel_port.hpp"
 
 #include <string>
@@ -15,6 +16,7 @@ namespace rudder {
 struct ApplyOutcome {
     Status status;
     std::vector<Error> warnings;
+    LoadTimes times;  ///< its own steps: stage, publish, finish
 };
 
 /// Executes a plan in the order of Plan's comment and keeps `applied` true to the kernel (invariants I1-I4).

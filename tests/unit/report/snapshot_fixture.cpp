@@ -169,6 +169,7 @@ Snapshot make_snapshot() {
     snapshot.directories = {"/etc/rudder/conf.d"};
     snapshot.files = {{"/etc/rudder/conf.d/10-a.toml", "abcd", 321}};
     snapshot.loads_accepted = 3;
+    snapshot.last_load_times.compile_us = 1234;
     snapshot.version = "0.1.0";
     snapshot.kernel_release = "6.18.0";
     return snapshot;

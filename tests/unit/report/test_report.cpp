@@ -174,6 +174,7 @@ TEST_CASE("internals name version, kernel, features and limits") {
     CHECK(document["kernel_release"] == "6.18.0");
     CHECK(document["uptime_us"] == 4'000'000);
     CHECK(document["loads_accepted"] == 3);
+    CHECK(document["last_load_times"]["compile_us"] == 1234);
     CHECK(document["image"]["rules"] == 3);
     CHECK(document["image"]["rules_deferred"] == 1);
     CHECK(document["image"]["targets"] == 3);

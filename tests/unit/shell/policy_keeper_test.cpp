@@ -42,6 +42,18 @@ TEST_CASE("an accepted set is published and told once") {
     CHECK(k.logger.count(event::k_published) == 1);
 }
 
+TEST_CASE("the times of a load are those of the steps it took") {
+    Keeping k;
+    REQUIRE(k.reload() == ExitCode::ok);
+    CHECK(k.keeper.record().last_times.read_us > 0);
+    CHECK(k.keeper.record().last_times.judge_us > 0);
+    CHECK(k.keeper.record().last_times.compile_us > 0);
+    k.top.write("conf.d/20.toml", "nonsense = 1\n");
+    REQUIRE(k.reload() == ExitCode::configuration);
+    CHECK(k.keeper.record().last_times.judge_us > 0);
+    CHECK(k.keeper.record().last_times.compile_us == 0);
+}
+
 TEST_CASE("a rejected set keeps what runs and is reported once for each content") {
     Keeping k;
     REQUIRE(k.reload() == ExitCode::ok);

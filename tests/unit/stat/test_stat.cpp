@@ -132,6 +132,12 @@ TEST_CASE("documents of any shape are drawn without failing") {
     }
 }
 
+TEST_CASE("the steps of the last load are drawn with their times") {
+    const Json document = Json::parse(R"({"last_load_times":{"read_us":1250,"publish_us":23456}})");
+    CHECK(has(draw_internals(document, {true, false}), "read 1.2 ms, judge 0.0 ms,"));
+    CHECK(has(draw_internals(document, {true, false}), "publish 23.4 ms"));
+}
+
 TEST_CASE("every drawing ends with its line") {
     const Json document = Json::parse(
         R"({"rules":[{"name":"a"}],"interfaces":[{"name":"a"}],"maps":[{"name":"a"}],"files":[{"path":"a"}]})");
