@@ -20,6 +20,7 @@ struct frame {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, E2E_TRACE_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
 	__type(value, struct e2e_header);
 } trace SEC(".maps");

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workloads.hpp"
 
-#include "../ruleset_generator.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,8 +10,6 @@
 namespace rudder::bench {
 
 namespace {
-
-constexpr std::uint32_t k_headers = 131072;  // more than any cache of the path holds
 
 IpAddress address_of(std::uint32_t value) {
     IpAddress address;
@@ -44,9 +40,9 @@ Rule rule_at(const std::string& name, std::uint32_t priority, RuleType type) {
 
 }  // namespace
 
-Workload steer_workload(const Lab& lab, std::uint32_t size) {
-    Workload workload{fmt::format("{} rule{}", size, size == 1 ? "" : "s"), {}, {}};
-    const Policy policy = generate_policy({Kind::acl, IpFamily::v4, size, 1});
+Workload steer_workload(const Lab& lab, Kind kind, std::size_t size, std::size_t headers) {
+    Workload workload{fmt::format("{} {}", to_string(kind), size), {}, {}};
+    const Policy policy = generate_policy({kind, IpFamily::v4, size, 1});
     for (const Rule& generated : policy.rules) {
         Rule rule = generated;
         rule.type = RuleType::steer;
@@ -55,7 +51,7 @@ Workload steer_workload(const Lab& lab, std::uint32_t size) {
         rule.targets = {target_to_sink(lab)};
         workload.rules.push_back(std::move(rule));
     }
-    for (const rudder_packet& packet : generate_hits(policy, k_headers, 2))
+    for (const rudder_packet& packet : generate_hits(policy, headers, 2))
         workload.trace.push_back(make_header(ntohl(packet.src_be[0]), ntohl(packet.dst_be[0]), packet.src_port,
                                              packet.dst_port, packet.protocol));
     return workload;

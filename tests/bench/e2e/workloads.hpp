@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "../ruleset_generator.hpp"
 #include "contenders.hpp"
 
 namespace rudder::bench {
 
-/// `size` generated acl-like rules that steer out of out0, and headers that each match one of them.
-[[nodiscard]] Workload steer_workload(const Lab& lab, std::uint32_t size);
+/// Headers of a workload that no cache of the path holds.
+inline constexpr std::size_t k_wide_headers = 131072;
+
+/// `size` generated IPv4 rules that steer out of out0, and `headers` headers that each match one of them, in random order.
+[[nodiscard]] Workload steer_workload(const Lab& lab, Kind kind, std::size_t size, std::size_t headers);
 
 /// One rule that replicates a multicast stream to `targets` unicast receivers.
 [[nodiscard]] Workload replicate_workload(const Lab& lab, std::uint32_t targets);
