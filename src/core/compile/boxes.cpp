@@ -9,17 +9,18 @@
 namespace rudder {
 namespace {
 
-KeyLayout make_layout(std::size_t address_words) {
+constexpr KeyLayout make_layout(std::size_t address_words) {
     KeyLayout layout;
     layout.address_words = address_words;
+    const auto add = [&layout](Dimension dimension) { layout.dimensions[layout.dimension_count++] = dimension; };
     for (std::size_t word = 0; word < 2 * address_words; ++word) {
-        layout.dimensions.push_back({static_cast<std::uint8_t>(word), 0, 32, true});
+        add({static_cast<std::uint8_t>(word), 0, 32, true});
     }
-    layout.dimensions.push_back({RUDDER_KEY_PORTS, 16, 16, true});
-    layout.dimensions.push_back({RUDDER_KEY_PORTS, 0, 16, true});
-    layout.dimensions.push_back({RUDDER_KEY_MISC, 24, 8, true});
-    layout.dimensions.push_back({RUDDER_KEY_MISC, 16, 6, false});
-    layout.dimensions.push_back({RUDDER_KEY_MISC, 0, 16, true});
+    add({RUDDER_KEY_PORTS, 16, 16, true});
+    add({RUDDER_KEY_PORTS, 0, 16, true});
+    add({RUDDER_KEY_MISC, 24, 8, true});
+    add({RUDDER_KEY_MISC, 16, 6, false});
+    add({RUDDER_KEY_MISC, 0, 16, true});
     return layout;
 }
 
@@ -192,11 +193,8 @@ void add_boxes_with(BoxSet& set, const Rule& rule, std::uint32_t index) {
 
 }  // namespace
 
-const KeyLayout& key_layout(IpFamily family) {
-    static const KeyLayout v4 = make_layout(1);
-    static const KeyLayout v6 = make_layout(4);
-    return family == IpFamily::v4 ? v4 : v6;
-}
+constexpr KeyLayout k_layout_v4 = make_layout(1);
+constexpr KeyLayout k_layout_v6 = make_layout(4);
 
 const std::vector<ValueRange>* BoxSet::list_of(std::uint32_t box, std::size_t dimension) const {
     if (!boxes[box].has_lists) {

@@ -21,9 +21,12 @@ struct Dimension {
     bool has_threshold = false;  ///< a 16-bit window from `shift` on holds no bits of other fields
 };
 
+inline constexpr std::size_t k_max_dimensions = 13;
+
 /// Dimensions of a family: address words first, then those below.
 struct KeyLayout {
-    std::vector<Dimension> dimensions;
+    std::array<Dimension, k_max_dimensions> dimensions{};
+    std::size_t dimension_count = 0;
     std::size_t address_words = 0;  ///< of one address
 
     [[nodiscard]] std::size_t src_port() const { return 2 * address_words; }
@@ -31,12 +34,15 @@ struct KeyLayout {
     [[nodiscard]] std::size_t protocol() const { return 2 * address_words + 2; }
     [[nodiscard]] std::size_t dscp() const { return 2 * address_words + 3; }
     [[nodiscard]] std::size_t hook_class() const { return 2 * address_words + 4; }
-    [[nodiscard]] std::size_t count() const { return dimensions.size(); }
+    [[nodiscard]] std::size_t count() const { return dimension_count; }
 };
 
-inline constexpr std::size_t k_max_dimensions = 13;
+extern const KeyLayout k_layout_v4;
+extern const KeyLayout k_layout_v6;
 
-[[nodiscard]] const KeyLayout& key_layout(IpFamily family);
+[[nodiscard]] inline const KeyLayout& key_layout(IpFamily family) {
+    return family == IpFamily::v4 ? k_layout_v4 : k_layout_v6;
+}
 
 /// What the boxes of one rule share.
 struct RuleFields {

@@ -2,22 +2,34 @@
 #include "core/compile/tree_builder.hpp"
 
 #include "core/compile/domination.hpp"
+#include "core/compile/node_view.hpp"
 #include "core/compile/split.hpp"
 #include "rudder_abi.h"
 #include "rudder_classifier.h"
 
 #include <algorithm>
-#include <map>
+#include <bit>
+#include <span>
 #include <utility>
 
 namespace rudder {
 namespace {
 
+/// The boxes of the children of one node, side by side in the builder's pool.
+struct Children {
+    std::vector<std::size_t> starts;         ///< [child]; one more for the end
+    std::vector<std::uint32_t> first_alike;  ///< [child]: the first child with the same boxes
+    std::vector<std::uint32_t> last_alike;   ///< [first_alike]: the last one
+
+    explicit Children(std::size_t count) : starts(count + 1), first_alike(count), last_alike(count) {}
+    [[nodiscard]] std::uint32_t count() const { return static_cast<std::uint32_t>(first_alike.size()); }
+};
+
 class Builder {
 public:
     Builder(const BoxSet& set, const TreeLimits& limits) : set_(set), limits_(limits) {}
 
-    std::optional<Tree> build(std::vector<std::uint32_t> boxes) {
+    std::optional<Tree> build(const std::vector<std::uint32_t>& boxes) {
         Region region{};
         for (std::size_t d = 0; d < set_.layout().count(); ++d) {
             const unsigned bits = set_.layout().dimensions[d].bits;
@@ -25,7 +37,8 @@ public:
         }
         tree_.best_rank = set_.boxes[boxes.front()].rank;
         tree_.nodes.resize(1);
-        build_node(0, std::move(boxes), region, 0);
+        pool_ = boxes;
+        build_node(0, {0, pool_.size()}, region, (DimensionMask{1} << set_.layout().count()) - 1, 0);
         if (has_failed_) {
             return std::nullopt;
         }
@@ -33,29 +46,41 @@ public:
     }
 
 private:
-    struct Child {
-        std::vector<std::uint32_t> boxes;
-        std::uint32_t first = 0;  ///< child number
-        std::uint32_t last = 0;   ///< highest child number with the same boxes
+    /// Boxes of a node: a range of the pool.
+    struct Slice {
+        std::size_t begin = 0;
+        std::size_t end = 0;
+        [[nodiscard]] std::size_t size() const { return end - begin; }
     };
 
-    void build_node(std::uint32_t index, std::vector<std::uint32_t> boxes, const Region& region, unsigned depth) {
+    /// A box that goes to children `first` to `last`.
+    struct Run {
+        std::uint32_t box = 0;
+        std::uint32_t first = 0;
+        std::uint32_t last = 0;
+    };
+
+    [[nodiscard]] std::span<std::uint32_t> boxes_of(Slice slice) {
+        return std::span(pool_).subspan(slice.begin, slice.size());
+    }
+
+    void build_node(std::uint32_t index, Slice slice, const Region& region, DimensionMask candidates, unsigned depth) {
         if (has_failed_) {
             return;
         }
-        work_ += boxes.size();
+        work_ += slice.size();
         has_failed_ = work_ > limits_.max_work;
-        drop_dominated(set_, region, boxes);
-        if (boxes.size() <= limits_.leaf_boxes) {
-            make_leaf(index, std::move(boxes), region);
+        slice.end = slice.begin + drop_dominated(set_, region, candidates, boxes_of(slice));
+        if (slice.size() <= limits_.leaf_boxes) {
+            make_leaf(index, slice, region);
             return;
         }
-        const NodeView node(set_, boxes, region);
-        const Split split = choose_split(node, copy_price(depth));
+        const NodeView node(set_, boxes_of(slice), region, candidates);
+        const Split split = chooser_.choose(node, copy_price(depth));
         const bool is_useless = split.child_count() < 2;
         const std::size_t tolerable = std::min<std::size_t>(limits_.leaf_boxes * 2, RUDDER_MAX_LEAF);
-        if (is_useless || depth >= RUDDER_MAX_DEPTH || (split.score < 0 && boxes.size() <= tolerable)) {
-            make_leaf(index, std::move(boxes), region);
+        if (is_useless || depth >= RUDDER_MAX_DEPTH || (split.score < 0 && slice.size() <= tolerable)) {
+            make_leaf(index, slice, region);
             return;
         }
         split_node(index, node, split, depth);
@@ -66,50 +91,91 @@ private:
         return limits_.copy_price * std::max(0.1, 1.0 - depth / (0.5 * RUDDER_MAX_DEPTH));
     }
 
-    void make_leaf(std::uint32_t index, std::vector<std::uint32_t> boxes, const Region& region) {
-        tree_.entry_count += boxes.size();
-        has_failed_ = has_failed_ || boxes.size() > RUDDER_MAX_LEAF || tree_.entry_count > limits_.max_entries;
+    void make_leaf(std::uint32_t index, Slice slice, const Region& region) {
+        tree_.entry_count += slice.size();
+        has_failed_ = has_failed_ || slice.size() > RUDDER_MAX_LEAF || tree_.entry_count > limits_.max_entries;
         tree_.nodes[index] = {TreeNode::Kind::leaf, 0, 0, 0, static_cast<std::uint32_t>(tree_.leaves.size())};
-        tree_.leaves.push_back({std::move(boxes), region});
+        const auto boxes = boxes_of(slice);
+        tree_.leaves.push_back({{boxes.begin(), boxes.end()}, region});
     }
 
     void split_node(std::uint32_t index, const NodeView& node, const Split& split, unsigned depth) {
         const std::uint32_t first_child = static_cast<std::uint32_t>(tree_.nodes.size());
         tree_.nodes.resize(tree_.nodes.size() + split.child_count());
         tree_.nodes[index] = inner_node(split, first_child);
-        std::map<std::vector<std::uint32_t>, std::pair<std::uint32_t, std::uint32_t>> groups;
-        std::vector<std::vector<std::uint32_t>> children = distribute(node, split);
-        std::vector<std::uint32_t> representative(children.size());
-        for (std::uint32_t child = 0; child < children.size(); ++child) {
-            const auto [group, is_new] = groups.try_emplace(children[child], child, child);
-            group->second.second = child;
-            representative[child] = group->second.first;
-        }
-        for (std::uint32_t child = 0; child < children.size(); ++child) {
-            if (representative[child] != child) {
-                tree_.nodes[first_child + child] = tree_.nodes[first_child + representative[child]];
+        const std::size_t pool_size = pool_.size();
+        const DimensionMask open = node.open();
+        const Children children = distribute(node, split);  // moves the boxes of the node
+        for (std::uint32_t child = 0; child < children.count(); ++child) {
+            const std::uint32_t first = children.first_alike[child];
+            if (first != child) {
+                tree_.nodes[first_child + child] = tree_.nodes[first_child + first];
                 continue;
             }
-            const std::uint32_t last = groups.at(children[child]).second;
-            build_node(first_child + child, std::move(children[child]), child_region(node, split, child, last), depth + 1);
+            const Region inside = child_region(node.region(), split, child, children.last_alike[child]);
+            build_node(first_child + child, {children.starts[child], children.starts[child + 1]}, inside, open,
+                       depth + 1);
         }
+        pool_.resize(pool_size);
     }
 
-    std::vector<std::vector<std::uint32_t>> distribute(const NodeView& node, const Split& split) const {
-        std::vector<std::vector<std::uint32_t>> children(split.child_count());
+    /// Puts the boxes of each child on top of the pool.
+    Children distribute(const NodeView& node, const Split& split) {
+        Children children(split.child_count());
+        std::vector<std::size_t> sizes(split.child_count() + 1);  // at first: differences to the child before
+        runs_.clear();
         for (std::size_t i = 0; i < node.size(); ++i) {
-            node.for_children(i, split.dimension, split, [&](std::uint32_t first, std::uint32_t last) {
-                for (std::uint32_t child = first; child <= last; ++child) {
-                    children[child].push_back(node.box(i));
-                }
+            node.for_children(i, split, [&](std::uint32_t first, std::uint32_t last) {
+                runs_.push_back({node.box(i), first, last});
+                ++sizes[first];
+                --sizes[last + 1];
             });
         }
+        children.starts[0] = pool_.size();
+        for (std::uint32_t child = 0; child < children.count(); ++child) {
+            sizes[child] += child == 0 ? 0 : sizes[child - 1];
+            children.starts[child + 1] = children.starts[child] + sizes[child];
+        }
+        pool_.resize(children.starts.back());
+        std::vector<std::size_t> next = children.starts;
+        std::vector<std::uint64_t> fingerprints(split.child_count());
+        for (const Run& run : runs_) {
+            for (std::uint32_t child = run.first; child <= run.last; ++child) {
+                pool_[next[child]++] = run.box;
+                fingerprints[child] = (fingerprints[child] + run.box + 1) * k_mixer;
+            }
+        }
+        group(children, fingerprints);
         return children;
     }
 
+    /// Finds the children with the same boxes.
+    void group(Children& children, const std::vector<std::uint64_t>& fingerprints) const {
+        const std::size_t places = std::bit_ceil(2 * fingerprints.size());
+        std::vector<std::uint32_t> known(places, children.count());  // hash table of first children
+        for (std::uint32_t child = 0; child < children.count(); ++child) {
+            std::size_t place = (fingerprints[child] >> 32) & (places - 1);
+            while (known[place] != children.count() && !is_alike(children, child, known[place])) {
+                place = (place + 1) & (places - 1);
+            }
+            if (known[place] == children.count()) {
+                known[place] = child;
+            }
+            children.first_alike[child] = known[place];
+            children.last_alike[known[place]] = child;
+        }
+    }
+
+    [[nodiscard]] bool is_alike(const Children& children, std::uint32_t a, std::uint32_t b) const {
+        const auto boxes_of_child = [&](std::uint32_t child) {
+            return std::span(pool_).subspan(children.starts[child],
+                                            children.starts[child + 1] - children.starts[child]);
+        };
+        return std::ranges::equal(boxes_of_child(a), boxes_of_child(b));
+    }
+
     /// From child `first` to child `last`, which holds the same boxes.
-    static Region child_region(const NodeView& node, const Split& split, std::uint32_t first, std::uint32_t last) {
-        Region region = node.region();
+    static Region child_region(Region region, const Split& split, std::uint32_t first, std::uint32_t last) {
         ValueRange& range = region[split.dimension];
         if (split.is_threshold) {
             range.last = last == 0 ? std::min(range.last, split.threshold - 1) : range.last;
@@ -141,8 +207,13 @@ private:
         return node;
     }
 
+    static constexpr std::uint64_t k_mixer = 0x9e3779b97f4a7c15;
+
     const BoxSet& set_;
     const TreeLimits& limits_;
+    SplitChooser chooser_;
+    std::vector<std::uint32_t> pool_;  ///< boxes of the nodes on the way from the root and of their children
+    std::vector<Run> runs_;
     Tree tree_;
     std::size_t work_ = 0;
     bool has_failed_ = false;
