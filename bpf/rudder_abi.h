@@ -92,10 +92,12 @@ static inline __u32 rudder_hook_hash(__u32 ifindex, __u32 direction)
 
 #define RUDDER_MAX_TREES 6u
 
-/* One root of the classifier forest of one address family; see rudder_classifier.h. */
+/* One tree of the classifier forest of one address family. Its root lies here and not among the other nodes: each
+ * place that one look-up leads to costs a packet the time of a cache miss. */
 struct rudder_tree {
-	__u32 root_offset; /* 0: no tree */
-	__u32 best_rank;   /* no rule in this tree has a smaller rank; trees are sorted by it */
+	__u32 root_where; /* struct rudder_node, see rudder_classifier.h; 0: no tree */
+	__u32 root_what;
+	__u32 best_rank;  /* no rule in this tree has a smaller rank; trees are sorted by it */
 };
 
 struct rudder_blob_header {
@@ -198,7 +200,7 @@ struct rudder_next_hop {
 	__u32 ifindex;     /* 0: slot not in use */
 	__u32 mtu;         /* of the device, bytes of layer 3 */
 	__u32 gateway_be[4];
-	__u32 reserved[2];
+	__u32 reserved[6]; /* a slot is one cache line */
 };
 
 /* ---- group tables: BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, index = group slot ---------------------- */
@@ -264,18 +266,18 @@ RUDDER_STATIC_ASSERT(sizeof(struct rudder_packet) == 64, "rudder_packet");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, src_port) == 32, "rudder_packet.src_port");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, hook_class) == 48, "rudder_packet.hook_class");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_hook) == 16, "rudder_hook");
-RUDDER_STATIC_ASSERT(sizeof(struct rudder_tree) == 8, "rudder_tree");
-RUDDER_STATIC_ASSERT(sizeof(struct rudder_blob_header) == 160, "rudder_blob_header");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_tree) == 12, "rudder_tree");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_blob_header) == 208, "rudder_blob_header");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, hook_offset) == 24, "rudder_blob_header.hook_offset");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v4) == 64, "rudder_blob_header.tree_v4");
-RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v6) == 112, "rudder_blob_header.tree_v6");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v6) == 136, "rudder_blob_header.tree_v6");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_rule) == 16, "rudder_rule");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_target) == 64, "rudder_target");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, dst_be) == 24, "rudder_target.dst_be");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, hash_fields) == 13, "rudder_target.hash_fields");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, first_member) == 20, "rudder_target.first_member");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_group_table) == 8192, "rudder_group_table");
-RUDDER_STATIC_ASSERT(sizeof(struct rudder_next_hop) == 48, "rudder_next_hop");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_next_hop) == 64, "rudder_next_hop");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_next_hop, gateway_be) == 24, "rudder_next_hop.gateway_be");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_counter) == 16, "rudder_counter");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_failure_key) == 8, "rudder_failure_key");

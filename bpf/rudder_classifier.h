@@ -230,27 +230,26 @@ static RUDDER_INLINE __u32 rudder_extended_rank(const char *blob, __u32 blob_byt
 	return differs ? RUDDER_NO_RULE : extension->rank;
 }
 
-/* Follows the inner nodes from `unit` to a leaf. Returns its node, an empty leaf if the blob refers outside itself. */
-static RUDDER_INLINE struct rudder_node rudder_find_leaf(const char *blob, __u32 blob_bytes, __u32 unit,
-							 const struct rudder_key *key)
+/* Follows the inner nodes from the root to a leaf. Returns its node, an empty leaf if the blob refers outside itself. */
+static RUDDER_INLINE struct rudder_node rudder_find_leaf(const char *blob, __u32 blob_bytes,
+							 const struct rudder_tree *tree, const struct rudder_key *key)
 {
-	struct rudder_node node = { 0, 0 };
+	struct rudder_node node = { tree->root_where, tree->root_what };
 
 	RUDDER_NO_UNROLL
 	for (__u32 depth = 0; depth <= RUDDER_MAX_DEPTH; depth++) {
-		__u64 at = (__u64)unit * 8;
+		if (node.where & RUDDER_NODE_LEAF)
+			return node;
+		__u32 width = node.what >> 24;
+		__u32 value = key->word[(node.where >> 24) & 15] >> ((node.what >> 16) & 31);
+		value = (value & ((1u << (width & 31)) - 1)) + (node.what & 0xffff);
+		__u64 at = (__u64)((node.where & RUDDER_NODE_UNITS) + (value >> (width & RUDDER_THRESHOLD_WIDTH))) * 8;
 
 		RUDDER_OPAQUE(at);
 		if (at > blob_bytes - sizeof(struct rudder_node))
 			break;
 		node.where = ((const struct rudder_node *)(blob + at))->where;
 		node.what = ((const struct rudder_node *)(blob + at))->what;
-		if (node.where & RUDDER_NODE_LEAF)
-			return node;
-		__u32 width = node.what >> 24;
-		__u32 value = key->word[(node.where >> 24) & 15] >> ((node.what >> 16) & 31);
-		value = (value & ((1u << (width & 31)) - 1)) + (node.what & 0xffff);
-		unit = (node.where & RUDDER_NODE_UNITS) + (value >> (width & RUDDER_THRESHOLD_WIDTH));
 	}
 	node.what = 0;
 	return node;
@@ -277,9 +276,9 @@ static RUDDER_INLINE void rudder_fill_key(const struct rudder_packet *packet, st
 	RUDDER_NO_UNROLL                                                                                               \
 	for (__u32 t = 0; t < RUDDER_MAX_TREES; t++) {                                                                 \
 		__u32 limit = *best;                                                                                   \
-		if (!header->TREES[t].root_offset || header->TREES[t].best_rank >= limit)                              \
+		if (!header->TREES[t].root_where || header->TREES[t].best_rank >= limit)                              \
 			break;                                                                                         \
-		struct rudder_node leaf = rudder_find_leaf(blob, blob_bytes, header->TREES[t].root_offset >> 3, key);  \
+		struct rudder_node leaf = rudder_find_leaf(blob, blob_bytes, &header->TREES[t], key);             \
 		if (leaf.what >> 8 >= limit)                                                                           \
 			continue;                                                                                      \
 		__u64 at = (__u64)(leaf.where & RUDDER_NODE_UNITS) * 8;                                                \

@@ -100,15 +100,8 @@ struct rudder_forward {
 /* One packet's working memory. A nested run (an egress hook inside a clone redirect) reads is_cloning and
  * leaves the rest alone. */
 struct rudder_scratch {
+	/* What every packet needs comes first: few cache lines. */
 	__u64 generation;                /* of the blob this packet is treated by */
-	struct rudder_packet packet;
-	struct rudder_key key;
-	struct rudder_original original;
-	struct rudder_target target;     /* the one being served: global functions cannot be given the blob */
-	struct rudder_rewritten rewritten;
-	struct rudder_forward forward;
-	__u32 macs[3];                   /* new destination and source MAC */
-	__u32 reserved;
 	__u32 frame_bytes;               /* skb->len at the hook */
 	__u32 is_stale;                  /* another generation was met on the way: start again */
 	__u32 direction;
@@ -116,6 +109,13 @@ struct rudder_scratch {
 	__u32 is_cloning;
 	__u32 is_transport_changed;      /* the frame carries an earlier copy's ports or checksum */
 	__u32 is_header_added;           /* an Ethernet header was put before a layer-3 frame */
+	__u32 macs[3];                   /* new destination and source MAC */
+	struct rudder_forward forward;
+	struct rudder_packet packet;
+	struct rudder_key key;
+	struct rudder_original original;
+	struct rudder_target target;     /* the one being served: global functions cannot be given the blob */
+	struct rudder_rewritten rewritten;
 	__u32 is_original_passing;       /* replicate: the original goes on after the copies */
 };
 

@@ -100,10 +100,8 @@ public:
 
     rudder_tree write(const Tree& tree) {
         blocks_.clear();
-        const std::size_t root = blob_.align(8);
-        blob_.reserve<rudder_node>(1);
-        blob_.put(root, encode(tree, tree.nodes[0]));
-        return {static_cast<std::uint32_t>(root), tree.best_rank};
+        const rudder_node root = encode(tree, tree.nodes[0]);
+        return {root.where, root.what, tree.best_rank};
     }
 
 private:

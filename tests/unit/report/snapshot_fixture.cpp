@@ -114,7 +114,7 @@ std::vector<std::uint8_t> make_blob() {
     append(blob, copy);
     append(blob, make_target(0, 5, RUDDER_REWRITE_DST_IP | RUDDER_TARGET_DEFERRED, "10.10.1.1"));
     header.used_bytes = static_cast<std::uint32_t>(blob.size());
-    header.tree_v4[0] = {128, 0};
+    header.tree_v4[0] = {16, 0, 0};
     std::memcpy(blob.data(), &header, sizeof header);
     return blob;
 }
