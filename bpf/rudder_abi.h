@@ -30,6 +30,7 @@ typedef unsigned long long __u64;
 
 #define RUDDER_MAX_TARGETS 64u
 #define RUDDER_MAX_RULES 200000u
+#define RUDDER_MAX_PASSES 64u        /* how often one packet is sent on within this host; see rudder_mark.h */
 #define RUDDER_NO_RULE 0xffffffffu  /* classification result: nothing matched */
 #define RUDDER_NO_SLOT 0xffffffffu  /* no counter slot */
 
@@ -149,6 +150,7 @@ struct rudder_rule {
 #define RUDDER_TARGET_GROUP 0x100u   /* one of several: next_hop is a slot of the group table, the members' own targets
 				      * start at first_member */
 #define RUDDER_TARGET_TABLE 0x200u   /* next_hop is the number of a routing table of the kernel */
+#define RUDDER_TARGET_MEETS_HOOK 0x400u /* its device has an egress hook of ours in this generation */
 
 /* What of a packet chooses the member of a group (rudder_target.hash_fields). */
 #define RUDDER_HASH_SRC_IP 0x01u
@@ -243,10 +245,10 @@ enum rudder_reason {
 	RUDDER_REASON_CLONE_FAILED = 10,  /* the kernel could not clone or enqueue */
 	RUDDER_REASON_NOT_WRITABLE = 11,  /* headers could not be made linear and writable */
 	RUDDER_REASON_NO_PORTS = 12,      /* a port is to be rewritten, the packet has none */
-	RUDDER_REASON_OWN_COPY = 13,      /* our own copy met an egress hook of ours: passed untouched */
+	RUDDER_REASON_OWN_COPY = 13,      /* a packet we sent met a hook of ours that must not treat it again: passed */
 	RUDDER_REASON_BAD_POLICY = 14,    /* the blob refers outside itself: a bug of ours */
 	RUDDER_REASON_HIDDEN_TRANSPORT = 15, /* an address is to be rewritten, a checksum over it may be out of reach */
-	RUDDER_REASON_LOOP = 16,          /* it has gone round through our hooks too often: passed untouched */
+	RUDDER_REASON_LOOP = 16,          /* we have sent it on RUDDER_MAX_PASSES times: dropped */
 	RUDDER_REASON_RATE_LIMITED = 17,  /* over the rate the rule allows: the copy is left out */
 	RUDDER_REASON_NO_MEMBER = 18,     /* no member of the group is up */
 	RUDDER_REASON_NO_ADDRESS = 19,    /* the egress device has no address of the packet's family */

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "rudder_count.h"
+#include "rudder_mark.h"
 #include "rudder_store.h"
 #include "rudder_verdict.h"
 #include "rudder_way.h"
@@ -45,9 +46,10 @@ static __always_inline int rudder_prepare_forward(struct __sk_buff *skb, struct 
 		return 0;
 	rudder_set_macs(s->macs, way.dst, way.src);
 	forward->ifindex = way.ifindex;
-	forward->ttl = (__u32)ttl;
+	forward->ttl = (__u16)ttl;
 	forward->rule_slot = rule->counter_slot;
 	forward->target_slot = target->counter_slot;
+	forward->mark = (__u16)rudder_next_mark(s->mark, rudder_fresh_mark(target->flags));
 	return 1;
 }
 
@@ -108,5 +110,6 @@ static __always_inline int rudder_forward_packet(struct __sk_buff *skb, struct r
 		rudder_store32_be(data + i * 4, s->macs[i]);
 	rudder_add_traffic(s->forward.rule_slot, s->frame_bytes);
 	rudder_add_traffic(s->forward.target_slot, s->frame_bytes);
+	skb->tc_index = s->forward.mark;
 	return (int)bpf_redirect(s->forward.ifindex, 0);
 }

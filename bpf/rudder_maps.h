@@ -2,7 +2,7 @@
 /*
  * Maps of the TC programs. A comment says key, value, and who writes.
  *
- * All tiers share next_hops, reasons, failures and programs; each tier has its own active, counters and scratch.
+ * All tiers share next_hops, reasons, failures, scratch and programs; each tier has its own active, stages and counters.
  */
 #pragma once
 
@@ -92,13 +92,13 @@ struct {
 /* What rudder_forward has to do: the rest of it is scratch->macs. */
 struct rudder_forward {
 	__u32 ifindex;
-	__u32 ttl;         /* new TTL or hop limit */
+	__u16 ttl;         /* new TTL or hop limit */
+	__u16 mark;        /* see rudder_mark.h */
 	__u32 rule_slot;   /* counters */
 	__u32 target_slot;
 };
 
-/* One packet's working memory. A nested run (an egress hook inside a clone redirect) reads is_cloning and
- * leaves the rest alone. */
+/* One packet's working memory. */
 struct rudder_scratch {
 	/* What every packet needs comes first: few cache lines. */
 	__u64 generation;                /* of the blob this packet is treated by */
@@ -106,9 +106,10 @@ struct rudder_scratch {
 	__u32 is_stale;                  /* another generation was met on the way: start again */
 	__u32 direction;
 	__u32 is_layer3_hook;
-	__u32 is_cloning;
-	__u32 is_transport_changed;      /* the frame carries an earlier copy's ports or checksum */
-	__u32 is_header_added;           /* an Ethernet header was put before a layer-3 frame */
+	__u32 is_cloning;                /* a clone redirect is under way, and no other packet has used this memory yet */
+	__u32 mark;                      /* of a packet that matched: 0 if it is not ours; see rudder_mark.h */
+	__u16 is_transport_changed;      /* the frame carries an earlier copy's ports or checksum */
+	__u16 is_header_added;           /* an Ethernet header was put before a layer-3 frame */
 	__u32 macs[3];                   /* new destination and source MAC */
 	struct rudder_forward forward;
 	struct rudder_packet packet;
@@ -117,6 +118,7 @@ struct rudder_scratch {
 	struct rudder_target target;     /* the one being served: global functions cannot be given the blob */
 	struct rudder_rewritten rewritten;
 	__u32 is_original_passing;       /* replicate: the original goes on after the copies */
+	__u32 depth;                     /* how many clone redirects of other packets this one is inside of */
 };
 
 struct {
@@ -132,3 +134,13 @@ static __always_inline struct rudder_scratch *rudder_get_scratch(void)
 
 	return bpf_map_lookup_elem(&scratch, &key);
 }
+
+/* Depth of nesting -> the scratch memory of the packet whose clone redirect has other packets treated; see rudder_nest.h.
+ * The kernel ends such nesting at 10 (XMIT_RECURSION_LIMIT). */
+#define RUDDER_NEST_LEVELS 16
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, RUDDER_NEST_LEVELS);
+	__type(key, __u32);
+	__type(value, struct rudder_scratch);
+} nests SEC(".maps");

@@ -6,6 +6,8 @@
 #pragma once
 
 #include "rudder_count.h"
+#include "rudder_mark.h"
+#include "rudder_nest.h"
 #include "rudder_store.h"
 #include "rudder_verdict.h"
 #include "rudder_way.h"
@@ -120,6 +122,7 @@ __attribute__((noinline)) int rudder_steer(struct __sk_buff *skb)
 	if (reason != RUDDER_REASON_NONE)
 		return -1 - reason;
 	rudder_count_traffic(s->target.counter_slot, s->frame_bytes);
+	skb->tc_index = (__u16)rudder_next_mark(s->mark, rudder_fresh_mark(s->target.flags));
 	return neighbour ? (int)rudder_redirect_neighbour(&way) : (int)bpf_redirect(way.ifindex, 0);
 }
 
@@ -138,11 +141,26 @@ static __always_inline int rudder_choose_copy_link(struct __sk_buff *skb, struct
 	return link == RUDDER_LINK_RESOLVE ? rudder_resolve(skb, way->ifindex) : RUDDER_REASON_NONE;
 }
 
+/* Clones the packet as it is now out of a device, with the mark of a copy. */
+static __always_inline int rudder_clone(struct __sk_buff *skb, struct rudder_scratch *s, __u32 ifindex)
+{
+	__u16 before = (__u16)skb->tc_index;
+	__u32 depth = s->depth;
+	long error;
+
+	skb->tc_index = (__u16)rudder_next_mark(s->mark, RUDDER_MARK_COPY | rudder_fresh_mark(s->target.flags));
+	s->is_cloning = 1;
+	error = bpf_clone_redirect(skb, ifindex, 0);
+	rudder_take_back(depth);
+	skb->tc_index = before;
+	/* NET_XMIT_CN: the queue is filling, but took it. */
+	return error && error != RUDDER_XMIT_CN ? RUDDER_REASON_CLONE_FAILED : RUDDER_REASON_NONE;
+}
+
 static __always_inline int rudder_send_copy(struct __sk_buff *skb, struct rudder_scratch *s)
 {
 	int reason, with_ethernet = 0;
 	struct rudder_way way;
-	long error;
 
 	reason = rudder_find_way(&s->target, &way);
 	if (reason == RUDDER_REASON_NONE)
@@ -157,13 +175,7 @@ static __always_inline int rudder_send_copy(struct __sk_buff *skb, struct rudder
 		reason = rudder_restore_transport(skb, s);
 	if (reason == RUDDER_REASON_NONE)
 		reason = rudder_store_packet(skb, s, with_ethernet);
-	if (reason != RUDDER_REASON_NONE)
-		return reason;
-	s->is_cloning = 1;
-	error = bpf_clone_redirect(skb, way.ifindex, 0);
-	s->is_cloning = 0;
-	/* NET_XMIT_CN: the queue is filling, but took it. */
-	return error && error != RUDDER_XMIT_CN ? RUDDER_REASON_CLONE_FAILED : RUDDER_REASON_NONE;
+	return reason == RUDDER_REASON_NONE ? rudder_clone(skb, s, way.ifindex) : reason;
 }
 
 /* Sends one copy by scratch->target and counts what became of it. Returns enum rudder_reason. */

@@ -13,6 +13,7 @@
 
 #include "rudder_abi.h"
 #include "rudder_forward.h"
+#include "rudder_mark.h"
 #include "rudder_match.h"
 #include "rudder_send.h"
 
@@ -185,7 +186,8 @@ static __always_inline void rudder_try_forward(struct __sk_buff *skb, const char
 		bpf_tail_call(skb, &stages, RUDDER_STAGE_FORWARD);
 }
 
-static __always_inline int rudder_act(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s, __u32 rank)
+static __always_inline int rudder_act(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s, __u32 rank,
+				      __u32 mark)
 {
 	const struct rudder_blob_header *header = (const struct rudder_blob_header *)blob;
 	__u64 at = header->rule_offset + (__u64)rank * sizeof(struct rudder_rule);
@@ -198,6 +200,13 @@ static __always_inline int rudder_act(struct __sk_buff *skb, const char *blob, s
 		return RUDDER_NEXT;
 	}
 	rule = (const struct rudder_rule *)(blob + at);
+	s->mark = mark & ~RUDDER_MARK_FRESH;
+	reason = (int)rudder_refuse_again(s->mark, rule->action);
+	if (reason != RUDDER_REASON_NONE) {
+		rudder_count_traffic(rule->counter_slot, s->frame_bytes);
+		rudder_count_failure(rule->counter_slot, reason);
+		return reason == RUDDER_REASON_LOOP ? RUDDER_DROP : RUDDER_NEXT;
+	}
 	if (rule->action == RUDDER_ACTION_STEER)
 		rudder_try_forward(skb, blob, s, rule);
 	reason = rudder_save_headers(skb, s);
@@ -253,20 +262,35 @@ static __always_inline __u32 rudder_find_rule(struct __sk_buff *skb, const char 
 	return rudder_classify_packet(blob, blob_bytes, &s->packet, &s->key);
 }
 
+/* The packet's mark, 0 if we have not sent it. At ingress the mark ends here - the stack and other tools see nothing of
+ * it - unless the packet is sent on. */
+static __always_inline __u32 rudder_take_mark(struct __sk_buff *skb, __u32 direction)
+{
+	__u32 mark = skb->tc_index;
+
+	if (!rudder_is_mark(mark))
+		return 0;
+	skb->tc_index = direction == RUDDER_INGRESS ? 0 : (__u16)(mark & ~RUDDER_MARK_FRESH);
+	return mark;
+}
+
 SEC("tc")
 int rudder_classify(struct __sk_buff *skb)
 {
-	struct rudder_scratch *s = rudder_get_scratch();
+	__u32 direction = skb->cb[RUDDER_CB_DIRECTION] & 1;
+	__u32 mark = rudder_take_mark(skb, direction);
+	struct rudder_scratch *s;
 	const char *blob;
 	__u32 rank;
 
-	if (!s)
-		return RUDDER_NEXT;
-	if (s->is_cloning) {
+	if (mark & RUDDER_MARK_FRESH && direction == RUDDER_EGRESS) {
 		rudder_count_reason(RUDDER_REASON_OWN_COPY);
 		return RUDDER_NEXT;
 	}
-	s->direction = skb->cb[RUDDER_CB_DIRECTION] & 1;
+	s = rudder_get_scratch();
+	if (!s || (s->is_cloning && rudder_put_aside()))
+		return RUDDER_NEXT;
+	s->direction = direction;
 	s->frame_bytes = skb->len;
 	s->is_transport_changed = 0;
 	s->is_header_added = 0;
@@ -277,10 +301,12 @@ int rudder_classify(struct __sk_buff *skb)
 	s->is_stale = 0;
 	rank = rudder_find_rule(skb, blob, s);
 	if (s->is_stale) {
+		if (mark)
+			skb->tc_index = (__u16)mark;
 		bpf_tail_call(skb, &stages, RUDDER_STAGE_CLASSIFY);
 		return RUDDER_NEXT;
 	}
-	return rank == RUDDER_NO_RULE ? RUDDER_NEXT : rudder_act(skb, blob, s, rank);
+	return rank == RUDDER_NO_RULE ? RUDDER_NEXT : rudder_act(skb, blob, s, rank, mark);
 }
 
 SEC("tc")

@@ -148,6 +148,9 @@ private:
         const Link* link = links_.find(target.via);
         if (link != nullptr) {
             record.next_hop = next_hops_.assign(next_hop_key(target, *link));
+            if (hooks_->contains({link->ifindex, Direction::egress})) {
+                record.flags |= RUDDER_TARGET_MEETS_HOOK;
+            }
         } else {
             record.next_hop = RUDDER_NO_SLOT;
             record.flags |= RUDDER_TARGET_DEFERRED;

@@ -29,6 +29,7 @@ public:
     explicit HookTable(const std::vector<std::vector<HookSpec>>& selections, const Topology& topology);
 
     [[nodiscard]] const std::vector<HookSpec>& hooks() const { return hooks_; }  ///< sorted, unique
+    [[nodiscard]] bool contains(const HookSpec& hook) const { return classes_.contains(hook); }
     [[nodiscard]] std::uint16_t class_of(const HookSpec& hook) const { return classes_.at(hook); }
     [[nodiscard]] std::size_t class_count() const { return class_count_; }
     /// The classes of rule i.

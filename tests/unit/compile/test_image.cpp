@@ -112,6 +112,17 @@ TEST_CASE("a replicate rule sends the copies it can") {
     CHECK((target_of(image, 0, 1).flags & RUDDER_TARGET_DEFERRED) == 0);
 }
 
+TEST_CASE("a target says whether its device has an egress hook") {
+    Rule out = steer("out", "eth1", "eth2");
+    out.match.direction = Direction::egress;
+    Rule waiting = steer("waiting", "eth2", "eth9");
+    waiting.match.direction = Direction::egress;
+    const Image image = compiled(policy({steer("in", "eth0", "eth1"), out, steer("back", "eth1", "eth0"), waiting}), make_topology(3));
+    CHECK((target_of(image, 0).flags & RUDDER_TARGET_MEETS_HOOK) != 0);
+    CHECK((target_of(image, 1).flags & RUDDER_TARGET_MEETS_HOOK) == 0);
+    CHECK((target_of(image, 2).flags & RUDDER_TARGET_MEETS_HOOK) == 0);
+}
+
 TEST_CASE("rewrites are stored in network order") {
     Rule s = steer("s", "eth0", "eth1");
     s.failure_drops = true;
