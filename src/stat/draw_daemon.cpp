@@ -57,6 +57,15 @@ std::string limits_text(const Json& document) {
     return fmt::format("{} rules, {} targets a rule", text_of(*limits, "rules"), text_of(*limits, "targets_per_rule"));
 }
 
+std::string log_text(const Json& document) {
+    const Json* log = find(document, "log");
+    if (log == nullptr) return "-";
+    const std::string totals = fmt::format("{} late and {} lost since start", text_of(*log, "entries_late"), text_of(*log, "entries_lost"));
+    if (number_of(*log, "entries_waiting") == 0) return "complete, " + totals;
+    return fmt::format("{}, {} entries wait ({}), {}", is_true(*log, "is_degraded") ? "degraded" : "busy",
+                       text_of(*log, "entries_waiting"), text_of(*log, "reason"), totals);
+}
+
 std::string draw_files(const Json& document, const TableStyle& style) {
     Table table(style, {{"FILE", Column::text}, {"BYTES", Column::number}, {"SHA256", Column::text}});
     for_each(document, "files", [&table](const Json& file) {
@@ -83,6 +92,7 @@ std::string draw_internals(const Json& document, const TableStyle& style) {
         {"limits", limits_text(document)},
         {"resyncs", fmt::format("{} netlink, {} inotify overflows", text_of(document, "netlink_resyncs"),
                                 text_of(document, "inotify_overflows"))},
+        {"log", log_text(document)},
     });
     return blocks({facts, draw_features(document, style), draw_findings(document, "diagnostics")});
 }

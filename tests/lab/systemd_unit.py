@@ -27,6 +27,12 @@ type = "steer"
 match = { interface = "eth0", direction = "ingress", dst_ip = "10.20.0.0/16", dscp = "ef" }
 action = { via = "eth1", next_hop = "10.10.1.1" }
 """
+MANY = """[[rule]]
+name = "drop-{number}"
+priority = {priority}
+type = "drop"
+match = {{ interface = "eth0", direction = "ingress", dst_ip = "10.{number}.99.0/24" }}
+"""
 BAD = GOOD.replace('"ef" }', "64 }")
 
 
@@ -83,6 +89,10 @@ class Machine:
         self.do("journalctl", "--sync", check=False)
         words = [f"{name}={value}" for name, value in fields.items()]
         return [json.loads(line) for line in self.do("journalctl", "-o", "json", "--no-pager", *words).stdout.splitlines()]
+
+    def program(self, name):
+        """Where "sbin/rudderd" was installed to."""
+        return next(path for path in (f"/usr/local/{name}", f"/usr/{name}") if (self.root / path[1:]).exists())
 
     def write(self, text, name="10.toml"):
         directory = self.root / "etc/rudder/conf.d"
@@ -199,12 +209,30 @@ def the_journal_holds_the_fields(machine):
            f"the finding's place: {findings}")
 
 
+def a_stopped_journal_holds_nothing_up(machine, network):
+    machine.systemctl("kill", "-s", "STOP", "systemd-journald")
+    try:
+        for priority in range(1000, 7000, 1000):
+            machine.write(GOOD + "".join(MANY.format(number=number, priority=priority + number) for number in range(250)))
+            machine.do(machine.program("sbin/rudderd"), "--reload", timeout=5)
+        expect(network.steers(), "the policy does not steer while the journal is stopped")
+        until(lambda: "audit degraded" in machine.show("rudderd", "StatusText"), "StatusText with the state of the log")
+    finally:
+        machine.systemctl("kill", "-s", "CONT", "systemd-journald")
+    until(lambda: "audit degraded" not in machine.show("rudderd", "StatusText"), "StatusText without the state of the log", 20)
+    entries = machine.journal(_PID=machine.show("rudderd", "MainPID"), SYSLOG_IDENTIFIER="rudderd")
+    numbers = [int(entry["RUDDER_SEQUENCE"]) for entry in entries if "RUDDER_SEQUENCE" in entry]
+    expect(len(numbers) > 1500, f"{len(numbers)} entries")
+    expect_equal(numbers, list(range(1, len(numbers) + 1)), "RUDDER_SEQUENCE of all entries")
+    machine.write(GOOD)
+    machine.systemctl("reload", "rudderd")
+
+
 def anybody_may_read_the_status(machine):
-    program = next(path for path in ("/usr/local/bin/rudderstat", "/usr/bin/rudderstat") if (machine.root / path[1:]).exists())
+    program = machine.program("bin/rudderstat")
     shown = machine.do("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program, "rules", "--json")
     expect("ef" in shown.stdout, "rudderstat rules as nobody")
-    daemon = next(path for path in ("/usr/local/sbin/rudderd", "/usr/sbin/rudderd") if (machine.root / path[1:]).exists())
-    reload = machine.do("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", daemon, "--reload", check=False)
+    reload = machine.do("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", machine.program("sbin/rudderd"), "--reload", check=False)
     expect(reload.returncode in (69, 77), f"nobody may reload: exit {reload.returncode}")
 
 
@@ -268,8 +296,8 @@ def inside(root):
         machine.wait_booted()
         network = Network(machine)
         for step in (starts, runs_as_user_rudder_with_three_capabilities, reload_answers_for_good_and_bad_sets, the_journal_holds_the_fields,
-                     anybody_may_read_the_status, inotify_works_in_the_sandbox, a_killed_daemon_comes_back, a_hanging_daemon_is_replaced,
-                     stop_leaves_nothing, an_invalid_set_at_start_fails_without_a_restart_loop):
+                     a_stopped_journal_holds_nothing_up, anybody_may_read_the_status, inotify_works_in_the_sandbox,
+                     a_killed_daemon_comes_back, a_hanging_daemon_is_replaced, stop_leaves_nothing, an_invalid_set_at_start_fails_without_a_restart_loop):
             arguments = (machine, network) if step.__code__.co_argcount == 2 else (machine,)
             step(*arguments)
             print(f"ok - {step.__name__.replace('_', ' ')}", flush=True)

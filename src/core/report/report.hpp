@@ -5,6 +5,7 @@
 #include "core/compile/image.hpp"
 #include "core/report/kernel_state.hpp"
 #include "core/report/load_times.hpp"
+#include "core/report/log_delivery.hpp"
 #include "core/base/policy.hpp"
 #include "core/base/topology.hpp"
 
@@ -44,6 +45,7 @@ struct Snapshot {
     std::uint64_t loads_rejected = 0;
     std::uint64_t netlink_resyncs = 0;
     std::uint64_t inotify_overflows = 0;
+    LogDelivery log;
     std::vector<CounterValue> counters;    ///< index = counter slot
     std::vector<FailureCount> failures;
     std::vector<std::uint64_t> reasons;     ///< index = reason

@@ -49,6 +49,11 @@ Json limits_json() {
     return {{"rules", RUDDER_MAX_RULES}, {"targets_per_rule", RUDDER_MAX_TARGETS}, {"tiers", std::move(sizes)}};
 }
 
+Json log_json(const LogDelivery& log) {
+    return {{"is_degraded", log.is_degraded}, {"reason", log.reason}, {"entries_waiting", log.waiting}, {"bytes_waiting", log.waiting_bytes},
+            {"entries_late", log.late},       {"entries_lost", log.lost}};
+}
+
 Json features_json(const std::vector<KernelFeature>& features) {
     Json out = Json::array();
     for (const KernelFeature& feature : features) {
@@ -74,6 +79,7 @@ std::string report_internals(const Snapshot& snapshot) {
     document["last_load_times"] = load_times_json(snapshot.last_load_times);
     document["netlink_resyncs"] = snapshot.netlink_resyncs;
     document["inotify_overflows"] = snapshot.inotify_overflows;
+    document["log"] = log_json(snapshot.log);
     document["links"] = snapshot.topology.links.size();
     document["next_hop_queries"] = snapshot.topology.next_hops.size();
     document["image"] = image_json(snapshot);

@@ -2,12 +2,14 @@
 #include "shell/daemon/daemon.hpp"
 
 #include "shell/config/config_watcher.hpp"
+#include "shell/daemon/log_replay.hpp"
 #include "shell/daemon/notify.hpp"
 #include "shell/daemon/policy_keeper.hpp"
 #include "shell/daemon/self_check.hpp"
 #include "shell/daemon/snapshot.hpp"
 #include "shell/kernel/bpf_kernel.hpp"
 #include "shell/log/events.hpp"
+#include "shell/log/spool_logger.hpp"
 #include "shell/log/wording.hpp"
 #include "shell/net/netlink_monitor.hpp"
 #include "shell/os/os_error.hpp"
@@ -63,7 +65,7 @@ std::uint64_t unix_us() {
 /// Everything that lives as long as the daemon, in the order of its creation: what comes later uses what comes before.
 class Daemon {
 public:
-    Daemon(const DaemonOptions& options, const Settings& settings, Logger& logger)
+    Daemon(const DaemonOptions& options, const Settings& settings, SpoolLogger& logger)
         : options_(options), settings_(settings), logger_(logger) {}
 
     ExitCode run() {
@@ -108,7 +110,7 @@ private:
         auto hangup = SignalWatch::open(loop_.get(), SIGHUP, [this] { (void)reload_and_notify({}); });
         if (!hangup) return hangup.error();
         signals_.push_back(std::move(hangup).value());
-        return {};
+        return keep(log_replay_, LogReplay::open(loop_.get(), logger_, [this] { (void)notify::status(status_text()); }));
     }
 
     Status open_kernel() {
@@ -198,7 +200,14 @@ private:
     }
 
     void tell_ready() {
-        if (!notify::ready(keeper_->status_text())) ready_->start(k_ready_retry);
+        if (!notify::ready(status_text())) ready_->start(k_ready_retry);
+    }
+
+    std::string status_text() const {
+        const LogDelivery log = logger_.delivery();
+        const std::string text = keeper_ ? keeper_->status_text() : "Starting";
+        if (!log.is_degraded) return text;
+        return fmt::format("{}; audit degraded: {} wait, {} lost ({})", text, counted(log.waiting, "log entry", "log entries"), log.lost, log.reason);
     }
 
     void files_changed() {
@@ -233,7 +242,7 @@ private:
     }
 
     void after_change() {
-        (void)notify::status(keeper_->status_text());
+        (void)notify::status(status_text());
         log_kernel_messages();
         arm_retry();
     }
@@ -262,6 +271,7 @@ private:
     Snapshot snapshot() {
         facts_.netlink_resyncs = monitor_->resyncs();
         facts_.inotify_overflows = watcher_->overflows();
+        facts_.log = logger_.delivery();
         return take_snapshot(*kernel_, *engine_, monitor_->topology(), *keeper_, facts_);
     }
 
@@ -287,11 +297,12 @@ private:
 
     const DaemonOptions& options_;
     const Settings& settings_;
-    Logger& logger_;
+    SpoolLogger& logger_;
     std::vector<LogEntry> kernel_messages_;  // until log_kernel_messages()
     UniqueFd lock_;
     EventLoop loop_;
     std::vector<std::unique_ptr<SignalWatch>> signals_;
+    std::unique_ptr<LogReplay> log_replay_;
     std::unique_ptr<BpfKernel> kernel_;
     std::unique_ptr<NetlinkMonitor> monitor_;
     std::optional<MonitorTopology> topology_;
@@ -327,8 +338,10 @@ ExitCode run_daemon(const DaemonOptions& options) {
         fmt::print(stderr, "{}", render_text(load.diagnostics, load.sources, false));
         return ExitCode::configuration;
     }
-    const std::unique_ptr<Logger> logger = make_logger(load.settings.log_level);
-    return Daemon(options, load.settings, *logger).run();
+    SpoolOptions log_options;
+    log_options.least = load.settings.log_level;
+    SpoolLogger logger(default_log_sink(), std::move(log_options));
+    return Daemon(options, load.settings, logger).run();
 }
 
 ExitCode clean_up(const std::string& runtime_directory) {

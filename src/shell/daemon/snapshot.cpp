@@ -44,7 +44,8 @@ Snapshot take_snapshot(KernelPort& kernel, const Engine& engine, const Topology&
     snapshot.generation = applied.generation;
     snapshot.published_unix_us = record.published_unix_us;
     snapshot.started_unix_us = facts.started_unix_us;
-    snapshot.state = keeper.state();
+    snapshot.state = facts.log.is_degraded ? "degraded" : keeper.state();
+    snapshot.log = facts.log;
     snapshot.directories = facts.directories;
     snapshot.files = record.files;
     snapshot.last_diagnostics = record.last_diagnostics;

@@ -18,6 +18,7 @@ struct DaemonFacts {
     std::uint64_t netlink_resyncs = 0;
     std::uint64_t inotify_overflows = 0;
     std::vector<std::string> directories;
+    LogDelivery log;
 };
 
 /// Everything the reports need, at this moment. What the kernel does not tell is left empty.

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,9 +46,5 @@ public:
     virtual ~Logger() = default;
     virtual void log(const LogEntry& entry) = 0;
 };
-
-/// The journal when this process's stderr is connected to it (JOURNAL_STREAM), else stderr.
-/// Entries below `least` in urgency are left out.
-[[nodiscard]] std::unique_ptr<Logger> make_logger(Priority least);
 
 }  // namespace rudder

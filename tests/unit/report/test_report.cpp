@@ -182,6 +182,18 @@ TEST_CASE("internals name version, kernel, features and limits") {
     CHECK(document["features"][0]["chosen"] == "tcx");
 }
 
+TEST_CASE("internals tell how the log fares") {
+    Snapshot snapshot = make_snapshot();
+    snapshot.log = {true, "the receiver does not keep up", 12, 3456, 20, 7};
+    const Json log = read(report_internals, snapshot)["log"];
+    CHECK(log["is_degraded"] == true);
+    CHECK(log["reason"] == "the receiver does not keep up");
+    CHECK(log["entries_waiting"] == 12);
+    CHECK(log["bytes_waiting"] == 3456);
+    CHECK(log["entries_late"] == 20);
+    CHECK(log["entries_lost"] == 7);
+}
+
 TEST_CASE("the configuration is reported with its files and the last findings") {
     Snapshot snapshot = make_snapshot();
     snapshot.last_load_accepted = false;

@@ -119,6 +119,13 @@ TEST_CASE("a steer rule shows the state of its next hop, a replicate rule that o
     CHECK(has(text, "c is deferred: no interface eth7"));
 }
 
+TEST_CASE("internals say whether the log is complete") {
+    const auto draw_log = [](const char* log) { return draw_internals(Json::parse(std::string("{\"log\":") + log + "}"), {true, false}); };
+    CHECK(has(draw_log(R"({"is_degraded":false,"entries_waiting":0,"entries_late":3,"entries_lost":0})"), "complete, 3 late and 0 lost since start"));
+    CHECK(has(draw_log(R"({"is_degraded":true,"reason":"full","entries_waiting":5,"entries_late":8,"entries_lost":2})"),
+              "degraded, 5 entries wait (full), 8 late and 2 lost since start"));
+}
+
 TEST_CASE("documents of any shape are drawn without failing") {
     for (const char* text :
          {"null", "[]", "{}",
