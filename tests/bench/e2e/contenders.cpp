@@ -45,6 +45,8 @@ Contender program_contender(Generator& generator, const Lab& lab, std::string na
     Contender contender;
     contender.kind = "program";
     contender.name = std::move(name);
+    contender.set = workload.set;
+    contender.rules = workload.rules.size();
     contender.trace = workload.trace;
     contender.copies = copies;
     contender.start = [fd = generator.program(program), ifindex = lab.input.ifindex, link]() -> Status {
@@ -65,6 +67,8 @@ Contender forwarding_contender(const Workload& workload) {
     Contender contender;
     contender.kind = "forwarding";
     contender.name = "kernel forwarding";
+    contender.set = workload.set;
+    contender.rules = workload.rules.size();
     contender.trace = workload.trace;
     contender.start = [] { return Status{}; };
     contender.stop = contender.start;
@@ -89,6 +93,8 @@ Result<Contender> rudder_contender(const Lab& lab, const Workload& workload, std
     Contender contender;
     contender.kind = "rudder";
     contender.name = "rudder, " + workload.name;
+    contender.set = workload.set;
+    contender.rules = workload.rules.size();
     contender.trace = workload.trace;
     contender.copies = copies;
     contender.start = [self] { return self->kernel->attach(self->hook); };

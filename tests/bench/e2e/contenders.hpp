@@ -15,6 +15,7 @@ namespace rudder::bench {
 /// Rules that steer (or replicate) out of out0, and headers of which each matches one of them.
 struct Workload {
     std::string name;
+    std::string set;  ///< "acl", "fw", "ipc"; "stream" for replication
     std::vector<Rule> rules;
     std::vector<e2e_header> trace;
 };
@@ -24,6 +25,8 @@ struct Workload {
 struct Contender {
     std::string kind;  ///< what --contenders chooses: "rudder", "nft-map", ...
     std::string name;
+    std::string set;  ///< of the workload
+    std::size_t rules = 0;
     std::vector<e2e_header> trace;
     std::uint32_t copies = 1;  ///< frames at the sink for each one sent
     std::function<Status()> start;

@@ -28,6 +28,8 @@ Result<Contender> contender_of(std::string kind, std::string name, const Workloa
     Contender contender;
     contender.kind = std::move(kind);
     contender.name = std::move(name);
+    contender.set = workload.set;
+    contender.rules = workload.rules.size();
     contender.trace = workload.trace;
     contender.start = [table] { return run_command("nft 'add table netdev " + table + " { ; }'"); };
     contender.stop = [table] { return run_command("nft 'add table netdev " + table + " { flags dormant; }'"); };

@@ -37,6 +37,9 @@ std::string to_json(const std::vector<E2eResult>& results) {
         for (const Standing& s : result.standings) {
             standings.push_back({{"kind", s.kind},
                                  {"name", s.name},
+                                 {"set", s.set},
+                                 {"rules", s.rules},
+                                 {"headers", s.headers},
                                  {"copies", s.copies},
                                  {"ns_per_frame", median(s.ns_per_frame)},
                                  {"best_ns_per_frame", smallest(s.ns_per_frame)},

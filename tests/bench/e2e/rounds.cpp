@@ -52,14 +52,24 @@ private:
     std::map<const Contender*, std::uint32_t> frames_;
 };
 
+Standing standing_of(const Contender& contender) {
+    Standing standing;
+    standing.kind = contender.kind;
+    standing.name = contender.name;
+    standing.set = contender.set;
+    standing.rules = contender.rules;
+    standing.headers = contender.trace.size();
+    standing.copies = contender.copies;
+    return standing;
+}
+
 }  // namespace
 
 Result<std::vector<Standing>> run_rounds(Generator& generator, const Contender& unit,
                                          const std::vector<Contender>& contenders, const E2eEffort& effort) {
     Runner runner(generator, effort.burst_ms);
-    std::vector<Standing> standings = {{unit.kind, unit.name, unit.copies, {}, {}, 0}};
-    for (const Contender& contender : contenders)
-        standings.push_back({contender.kind, contender.name, contender.copies, {}, {}, 0});
+    std::vector<Standing> standings = {standing_of(unit)};
+    for (const Contender& contender : contenders) standings.push_back(standing_of(contender));
     for (std::uint32_t round = 0; round < effort.rounds; ++round) {
         auto before = runner.run(unit, standings.front());
         if (!before) return before.error();

@@ -13,6 +13,9 @@ namespace rudder::bench {
 struct Standing {
     std::string kind;
     std::string name;
+    std::string set;
+    std::size_t rules = 0;
+    std::size_t headers = 0;           ///< different ones
     std::uint32_t copies = 1;
     std::vector<double> ns_per_frame;  ///< at the sink; one for each round
     std::vector<double> ratios;        ///< frames per second to those of the unit just before and after

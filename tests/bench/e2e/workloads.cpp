@@ -41,7 +41,7 @@ Rule rule_at(const std::string& name, std::uint32_t priority, RuleType type) {
 }  // namespace
 
 Workload steer_workload(const Lab& lab, Kind kind, std::size_t size, std::size_t headers) {
-    Workload workload{fmt::format("{} {}", to_string(kind), size), {}, {}};
+    Workload workload{fmt::format("{} {}", to_string(kind), size), to_string(kind), {}, {}};
     const Policy policy = generate_policy({kind, IpFamily::v4, size, 1});
     for (const Rule& generated : policy.rules) {
         Rule rule = generated;
@@ -58,7 +58,7 @@ Workload steer_workload(const Lab& lab, Kind kind, std::size_t size, std::size_t
 }
 
 Workload replicate_workload(const Lab& lab, std::uint32_t targets) {
-    Workload workload{fmt::format("{} targets", targets), {}, {}};
+    Workload workload{fmt::format("{} target{}", targets, targets == 1 ? "" : "s"), "stream", {}, {}};
     auto rule = rule_at("stream", 1, RuleType::replicate);
     rule.match.dst = {prefix_of(0xefu << 24 | 0x010101, 32)};
     for (std::uint32_t i = 0; i < targets; ++i) {
