@@ -169,7 +169,7 @@ enum rudder_ttl_mode {
 /* One way out: where to, and what to change on the way. */
 struct rudder_target {
 	__u32 next_hop;     /* index into the next-hop table; but see RUDDER_TARGET_GROUP and _TABLE */
-	__u32 counter_slot; /* stable for (rule name, target index) */
+	__u32 counter_slot; /* stable for (rule name, target index); RUDDER_NO_SLOT: the rule's count says it all */
 	__u16 flags;        /* RUDDER_REWRITE_* | RUDDER_TARGET_* */
 	__u8 ttl_mode;      /* enum rudder_ttl_mode */
 	__u8 ttl;           /* RUDDER_TTL_SET: the value */

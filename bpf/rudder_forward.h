@@ -109,7 +109,8 @@ static __always_inline int rudder_forward_packet(struct __sk_buff *skb, struct r
 	for (int i = 0; i < 3; i++)
 		rudder_store32_be(data + i * 4, s->macs[i]);
 	rudder_add_traffic(s->forward.rule_slot, s->frame_bytes);
-	rudder_add_traffic(s->forward.target_slot, s->frame_bytes);
+	if (s->forward.target_slot != RUDDER_NO_SLOT)
+		rudder_add_traffic(s->forward.target_slot, s->frame_bytes);
 	skb->tc_index = s->forward.mark;
 	return (int)bpf_redirect(s->forward.ifindex, 0);
 }

@@ -135,7 +135,8 @@ static __always_inline int rudder_act_steer(struct __sk_buff *skb, const char *b
 	verdict = rudder_steer(skb);
 	if (verdict >= RUDDER_NEXT)
 		return verdict;
-	rudder_count_failure(s->target.counter_slot, -1 - verdict);
+	rudder_count_failure(s->target.counter_slot == RUDDER_NO_SLOT ? rule->counter_slot : s->target.counter_slot,
+			     -1 - verdict);
 	if (rule->flags & RUDDER_RULE_FAILURE_DROPS && verdict != -1 - RUDDER_REASON_TTL_EXPIRED)
 		return RUDDER_DROP;
 	return RUDDER_NEXT;

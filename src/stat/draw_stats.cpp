@@ -23,6 +23,7 @@ public:
         const Table::Row row =
             add_row(name, text_of(rule, "priority"), text_of(rule, "type"), rule, {name, -1}, nullptr);
         for_each(rule, "targets", [&](const Json& target) {
+            if (find(target, "packets") == nullptr) return;
             const auto index = static_cast<std::int64_t>(number_of(target, "index"));
             add_row(fmt::format("target {} via {}", index, text_of(target, "via")), "", "", target, {name, index}, row);
         });

@@ -7,6 +7,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <cstdint>
+#include <map>
 #include <string>
 
 /// One row of a packet table: what goes in, what must come out, what must be counted.
@@ -36,12 +38,14 @@ inline void check(const Row& row) {
     CHECK(run.verdict == row.verdict);
     CHECK((run.frame == want));
     const Counts counts = datapath().counts();
-    const auto count_of = [&](int target) {
-        const auto found = counts.packets.find({"r", target});
-        return found == counts.packets.end() ? 0 : found->second;
-    };
-    CHECK(count_of(-1) == (row.is_matched ? 1u : 0u));
-    CHECK(count_of(0) == (row.verdict == k_redirect ? 1u : 0u));
+    const std::map<CounterKey, std::uint64_t> packets =
+        row.is_matched ? std::map<CounterKey, std::uint64_t>{{{"r", -1}, 1}} : std::map<CounterKey, std::uint64_t>{};
+    CHECK((counts.packets == packets));
+    for (const auto& [failure, number] : counts.failures) {
+        CHECK((failure == std::pair{CounterKey{"r", -1}, row.reason}));
+        CHECK(number == 1);
+    }
+    CHECK((!row.is_matched || row.reason == 0 || counts.failures.size() == 1));
     const std::map<std::uint32_t, std::uint64_t> reasons =
         row.reason == 0 ? std::map<std::uint32_t, std::uint64_t>{} : std::map<std::uint32_t, std::uint64_t>{{row.reason, 1}};
     CHECK((counts.reasons == reasons));

@@ -374,7 +374,7 @@ std::optional<MacAddress> known_mac(const Target& target, const Topology& topolo
 
 ModelResult refused(const Rule& rule, int index, const Frame& frame, std::uint32_t reason) {
     const bool drops = rule.failure_drops && reason != RUDDER_REASON_TTL_EXPIRED;
-    return {drops ? 2 : -1, frame, index, false, reason};
+    return {drops ? 2 : -1, frame, index, reason};
 }
 
 ModelResult model_steer(const Rule& rule, int index, const Topology& topology, const ModelPacket& p, Direction direction,
@@ -402,7 +402,7 @@ ModelResult model_steer(const Rule& rule, int index, const Topology& topology, c
             put_macs(made.frame, MacAddress{}, out->mac);
         }
     }
-    return {7, made.frame, index, true, 0};
+    return {7, made.frame, index, 0};
 }
 
 /// A rule none of whose devices exists is not installed.
@@ -424,14 +424,14 @@ ModelResult model_run(const Policy& policy, const Topology& topology, const Link
         return !is_deferred(rule, topology) && rule.match.direction == direction && selects(rule.match.interface, link);
     });
     if (!is_hook) {
-        return {-1, frame, -1, false, 0};
+        return {-1, frame, -1, 0};
     }
     const ModelPacket p = model_parse(frame, link.is_layer3);
     if (p.parse == Parse::short_frame) {
-        return {-1, frame, -1, false, RUDDER_REASON_SHORT};
+        return {-1, frame, -1, RUDDER_REASON_SHORT};
     }
     if (p.parse == Parse::malformed) {
-        return {-1, frame, -1, false, RUDDER_REASON_MALFORMED};
+        return {-1, frame, -1, RUDDER_REASON_MALFORMED};
     }
     for (std::size_t i = 0; p.parse == Parse::ok && i < policy.rules.size(); i++) {
         const Rule& rule = policy.rules[i];
@@ -440,15 +440,15 @@ ModelResult model_run(const Policy& policy, const Topology& topology, const Link
             continue;
         }
         if (!is_header_good(frame, p)) {
-            return {-1, frame, -1, false, RUDDER_REASON_MALFORMED};
+            return {-1, frame, -1, RUDDER_REASON_MALFORMED};
         }
         switch (rule.type) {
-            case RuleType::pass: return {-1, frame, index, false, 0};
-            case RuleType::drop: return {2, frame, index, false, 0};
+            case RuleType::pass: return {-1, frame, index, 0};
+            case RuleType::drop: return {2, frame, index, 0};
             default: return model_steer(rule, index, topology, p, direction, frame);
         }
     }
-    return {-1, frame, -1, false, 0};
+    return {-1, frame, -1, 0};
 }
 
 }  // namespace rudder::test

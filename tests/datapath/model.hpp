@@ -46,7 +46,6 @@ struct ModelResult {
     int verdict = -1;
     Frame frame;                         ///< as it leaves the program
     int rule = -1;                       ///< that counted
-    bool is_target_counted = false;
     std::uint32_t reason = 0;            ///< counted, 0: none
 };
 /// pass, drop and steer at one hook of `link`.

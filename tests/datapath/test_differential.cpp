@@ -136,9 +136,6 @@ struct Expected {
         if (want.rule >= 0) {
             const std::string& name = policy.rules[static_cast<std::size_t>(want.rule)].name;
             packets[{name, -1}]++;
-            if (want.is_target_counted) {
-                packets[{name, 0}]++;
-            }
         }
         if (want.reason != 0) {
             reasons[want.reason]++;

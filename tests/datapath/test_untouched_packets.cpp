@@ -118,7 +118,7 @@ TEST_CASE("a packet that cannot be sent goes on, or is dropped where the rule sa
             const Run run = datapath().run(frame, link_named("in0").ifindex, Direction::ingress);
             CHECK(run.verdict == (drops ? k_drop : k_next));
             CHECK((run.frame == frame));
-            CHECK((datapath().counts().failures[{{"r", 0}, static_cast<std::uint32_t>(reason)}] == 1));
+            CHECK((datapath().counts().failures[{{"r", -1}, static_cast<std::uint32_t>(reason)}] == 1));
         }
     }
 }

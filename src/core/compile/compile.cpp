@@ -15,9 +15,13 @@
 
 #include <algorithm>
 #include <bit>
+#include <string>
+#include <unordered_map>
 
 namespace rudder {
 namespace {
+
+constexpr std::size_t k_cache_line = 64;
 
 std::string number(std::size_t value) { return std::to_string(value); }
 
@@ -122,15 +126,12 @@ private:
     Status write_rules() {
         header_.rule_count = static_cast<std::uint32_t>(policy_.rules.size());
         header_.rule_offset = static_cast<std::uint32_t>(blob_.reserve<rudder_rule>(policy_.rules.size()));
-        header_.target_offset = static_cast<std::uint32_t>(blob_.size());
+        header_.target_offset = static_cast<std::uint32_t>(blob_.align(k_cache_line));
         for (std::size_t rank = 0; rank < policy_.rules.size(); ++rank) {
             const Rule& rule = policy_.rules[rank];
             rudder_rule record = encode_rule(rule);
-            record.first_target = header_.target_count;
             record.counter_slot = counters_.assign({rule.name, -1});
-            for (std::size_t i = 0; i < rule.targets.size(); ++i) {
-                write_target(rule, i);
-            }
+            record.first_target = rule.type == RuleType::steer ? write_shared_target(rule) : write_targets(rule);
             blob_.put(header_.rule_offset + rank * sizeof(rudder_rule), record);
         }
         image_.slots.counters = counters_.take();
@@ -141,10 +142,32 @@ private:
         return {};
     }
 
-    void write_target(const Rule& rule, std::size_t index) {
-        const Target& target = rule.targets[index];
+    /// The rule's targets, each with a counter of its own. Returns the index of the first.
+    std::uint32_t write_targets(const Rule& rule) {
+        const std::uint32_t first = header_.target_count;
+        for (std::size_t i = 0; i < rule.targets.size(); ++i) {
+            rudder_target record = target_record(rule, rule.targets[i]);
+            record.counter_slot = counters_.assign({rule.name, static_cast<std::int32_t>(i)});
+            append_target(record);
+        }
+        return first;
+    }
+
+    /// The one target of a steer rule. The rule's counter says what was sent there, so that rules with equal targets
+    /// share the record: thousands of them fit a processor's cache then. Returns its index.
+    std::uint32_t write_shared_target(const Rule& rule) {
+        rudder_target record = target_record(rule, rule.targets.front());
+        record.counter_slot = RUDDER_NO_SLOT;
+        const std::string bytes(reinterpret_cast<const char*>(&record), sizeof(record));
+        const auto [known, is_new] = shared_targets_.try_emplace(bytes, header_.target_count);
+        if (is_new) {
+            append_target(record);
+        }
+        return known->second;
+    }
+
+    rudder_target target_record(const Rule& rule, const Target& target) {
         rudder_target record = encode_target(rule, target);
-        record.counter_slot = counters_.assign({rule.name, static_cast<std::int32_t>(index)});
         const Link* link = links_.find(target.via);
         if (link != nullptr) {
             record.next_hop = next_hops_.assign(next_hop_key(target, *link));
@@ -155,6 +178,10 @@ private:
             record.next_hop = RUDDER_NO_SLOT;
             record.flags |= RUDDER_TARGET_DEFERRED;
         }
+        return record;
+    }
+
+    void append_target(const rudder_target& record) {
         blob_.append(record);
         ++header_.target_count;
     }
@@ -214,6 +241,7 @@ private:
     LinkIndex links_;
     SlotAssignment<CounterKey> counters_;
     SlotAssignment<NextHopKey> next_hops_;
+    std::unordered_map<std::string, std::uint32_t> shared_targets_;  ///< bytes of a record: its index
     std::optional<HookTable> hooks_;
     rudder_blob_header header_{};
     BlobWriter blob_;

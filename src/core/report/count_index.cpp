@@ -33,6 +33,10 @@ void CountIndex::add_counts(Json& object, const CounterKey& key) const {
     for (const auto& [reason, packets] : reasons->second) failures[std::string(reason_name(reason))] = packets;
 }
 
+bool CountIndex::has_counter(const CounterKey& key) const {
+    return snapshot_.image.slots.counters.contains(key);
+}
+
 CounterKey target_key(const Rule& rule, std::size_t index) {
     return {rule.name, static_cast<std::int32_t>(index)};
 }

@@ -15,6 +15,8 @@ public:
 
     /// Adds `packets`, `bytes` and `failures` ({"no-neighbour": packets}, without zeros). Unknown keys count zero.
     void add_counts(Json& object, const CounterKey& key) const;
+    /// False for the target of a steer rule: the rule's counter says it all.
+    [[nodiscard]] bool has_counter(const CounterKey& key) const;
     [[nodiscard]] CounterValue value(const CounterKey& key) const;
 
 private:

@@ -125,7 +125,7 @@ private:
         out["rewrite"] = rewrite_json(target.rewrite);
         out["next_hop_kind"] = next_hop_kind(target);
         add_next_hop(out, target, blob_.target_of(static_cast<std::uint32_t>(rank), index));
-        counts_.add_counts(out, target_key(rule, index));
+        if (counts_.has_counter(target_key(rule, index))) counts_.add_counts(out, target_key(rule, index));
         return out;
     }
 
