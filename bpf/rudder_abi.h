@@ -38,7 +38,7 @@ typedef unsigned long long __u64;
 
 /* Bits of rudder_packet.flags; a rule states which it requires set or clear (flag_mask, flag_value). */
 #define RUDDER_PKT_HAS_PORTS 0x01u      /* TCP, UDP, UDP-Lite, SCTP or DCCP ports were read */
-#define RUDDER_PKT_TAGGED 0x02u         /* an 802.1Q/802.1ad tag with VID != 0, in band or offloaded */
+#define RUDDER_PKT_TAGGED 0x02u         /* in a VLAN: a tag (802.1Q, 802.1ad) with VID != 0, in band or offloaded */
 #define RUDDER_PKT_SPECIAL 0x04u        /* special-purpose source or destination: link-local, loopback, ... */
 #define RUDDER_PKT_GROUP 0x08u          /* link-layer broadcast/multicast, or IP multicast destination */
 #define RUDDER_PKT_FRAGMENT 0x10u       /* any fragment */
@@ -62,7 +62,7 @@ struct rudder_packet {
 	__u8 flags;         /* RUDDER_PKT_* */
 	__u8 l3_offset;     /* bytes from skb->data to the IP header */
 	__u16 l4_offset;    /* bytes from skb->data to the transport header; 0 if there is none */
-	__u16 vlan_tci;     /* of the outer tag if RUDDER_PKT_TAGGED or a priority tag, else 0 */
+	__u16 vlan_tci;     /* of the outermost tag with VID != 0 if RUDDER_PKT_TAGGED; else of a priority tag, or 0 */
 	__u16 l3_bytes;     /* length of the IP packet by its own header */
 	__u16 hook_class;   /* equivalence class of (device, direction), from the blob's hook table */
 	__u8 ip_header_bytes; /* IPv4: IHL * 4; IPv6: 40 */
@@ -101,6 +101,9 @@ struct rudder_tree {
 	__u32 best_rank;  /* no rule in this tree has a smaller rank; trees are sorted by it */
 };
 
+/* Bits of rudder_blob_header.fields. */
+#define RUDDER_FIELD_VLAN 0x01u /* a rule is for packets in VLANs, or for some of them */
+
 struct rudder_blob_header {
 	__u32 magic;
 	__u32 abi_version;
@@ -116,7 +119,7 @@ struct rudder_blob_header {
 	__u32 target_count;
 	__u32 extension_offset; /* classifier extensions (lists that do not fit a leaf entry) */
 	__u32 extension_bytes;
-	__u32 reserved;
+	__u32 fields;           /* RUDDER_FIELD_*: what only some policies look at */
 	struct rudder_tree tree_v4[RUDDER_MAX_TREES];
 	struct rudder_tree tree_v6[RUDDER_MAX_TREES];
 };

@@ -13,17 +13,8 @@
 #pragma once
 
 #include "rudder_abi.h"
+#include "rudder_extension.h"
 #include "rudder_opaque.h"
-
-#ifdef __cplusplus
-#define RUDDER_INLINE inline __attribute__((always_inline))
-#define RUDDER_NO_UNROLL
-#define RUDDER_UNROLL
-#else
-#define RUDDER_INLINE __inline __attribute__((always_inline, unused))
-#define RUDDER_NO_UNROLL _Pragma("clang loop unroll(disable)")
-#define RUDDER_UNROLL _Pragma("clang loop unroll(full)")
-#endif
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define RUDDER_HOST32(value_be) __builtin_bswap32(value_be)
@@ -33,18 +24,19 @@
 
 #define RUDDER_MAX_DEPTH 40u         /* inner nodes on a path from a root to a leaf */
 #define RUDDER_MAX_LEAF 32u          /* entries of one leaf */
-#define RUDDER_MAX_LIST 8u           /* ranges of one port list in an extension */
 
 /* ---- the key: what inner nodes look at --------------------------------------------------------- */
 
 /* Words in host order. IPv4: [0] source, [1] destination; IPv6: [0-3] source, [4-7] destination, most significant
  * word first; then for both, at RUDDER_KEY_PORTS: source port << 16 | destination port, and at RUDDER_KEY_MISC:
- * protocol << 24 | DSCP << 16 | hook class. */
+ * protocol << 24 | DSCP << 16 | hook class. Where the header's `fields` say that a rule wants it, at RUDDER_KEY_LINK:
+ * rudder_vlan_of() << 16. */
 struct rudder_key {
 	__u32 word[16];
 };
 #define RUDDER_KEY_PORTS 8u
 #define RUDDER_KEY_MISC 9u
+#define RUDDER_KEY_LINK 10u
 #define RUDDER_KEY_BEST 14u /* of the walk itself: best rank so far */
 
 /* ---- nodes ------------------------------------------------------------------------------------- */
@@ -73,13 +65,15 @@ struct rudder_node {
  * go below zero: (lanes | guards) - first and last - lanes, where the entry's `last` includes the guards. */
 #define RUDDER_LANE_SRC_PORT 0u  /* 16 bits */
 #define RUDDER_LANE_DST_PORT 17u /* 16 bits */
-#define RUDDER_LANE_HOOK 34u     /* 16 bits: hook class */
-#define RUDDER_LANE_DSCP 51u     /* 6 bits */
-#define RUDDER_LANE_HAS_PORTS 58u
+#define RUDDER_LANE_HOOK 34u     /* 14 bits: hook class */
+#define RUDDER_LANE_DSCP 49u     /* 6 bits */
+#define RUDDER_LANE_HAS_PORTS 56u
+#define RUDDER_LANE_TAGGED 58u
 #define RUDDER_LANE_SPECIAL 60u
 #define RUDDER_LANE_GROUP 62u
 #define RUDDER_LANE_GUARDS                                                                                             \
-	(1ull << 16 | 1ull << 33 | 1ull << 50 | 1ull << 57 | 1ull << 59 | 1ull << 61 | 1ull << 63)
+	(1ull << 16 | 1ull << 33 | 1ull << 48 | 1ull << 55 | 1ull << 57 | 1ull << 59 | 1ull << 61 | 1ull << 63)
+#define RUDDER_MAX_HOOK_CLASSES 0x4000u
 
 /* What IPv4 and IPv6 entries have in common. */
 struct rudder_leaf_tail {
@@ -91,7 +85,6 @@ struct rudder_leaf_tail {
 	__u8 dst_shift;
 	__u32 result; /* rank, or RUDDER_LEAF_EXTENDED | offset of a rudder_extension in 8-byte units */
 };
-#define RUDDER_LEAF_EXTENDED 0x80000000u
 
 struct rudder_leaf_v4 {
 	__u32 src; /* host order */
@@ -112,28 +105,6 @@ struct rudder_leaf_v6 {
 	__u32 reserved;
 	struct rudder_leaf_tail tail;
 };
-
-struct rudder_range {
-	__u16 first;
-	__u16 span;
-};
-
-/* A port list. One with fewer ranges repeats its last; a longer one is split over several boxes. */
-struct rudder_list {
-	struct rudder_range range[RUDDER_MAX_LIST];
-};
-
-/* What does not fit an entry, one per rule. It lies at rudder_blob_header.extension_offset + 8 * offset, the lists it
- * refers to at extension_offset + 8 * list; equal lists are shared. What the rule leaves open refers to a list and a
- * hook set that hold everything: one straight line for all. */
-struct rudder_extension {
-	__u32 rank;
-	__u32 hook_set; /* bit in the hook-set bitmap */
-	__u64 dscp;     /* bit n: DSCP n matches */
-	__u32 src_list;
-	__u32 dst_list;
-};
-#define RUDDER_ANY_HOOK_SET 0u
 
 /* ---- the walk ---------------------------------------------------------------------------------- */
 
@@ -160,6 +131,7 @@ static RUDDER_INLINE struct rudder_subject rudder_subject_of(const struct rudder
 	subject.lanes = subject.src_port | (__u64)subject.dst_port << RUDDER_LANE_DST_PORT |
 			(__u64)subject.hook_class << RUDDER_LANE_HOOK | (__u64)subject.dscp << RUDDER_LANE_DSCP |
 			(flags & RUDDER_PKT_HAS_PORTS) << RUDDER_LANE_HAS_PORTS |
+			(flags & RUDDER_PKT_TAGGED) << (RUDDER_LANE_TAGGED - 1) |
 			(flags & RUDDER_PKT_SPECIAL) << (RUDDER_LANE_SPECIAL - 2) |
 			(flags & RUDDER_PKT_GROUP) << (RUDDER_LANE_GROUP - 3);
 	return subject;
@@ -173,61 +145,10 @@ static RUDDER_INLINE __u64 rudder_tail_differs(const struct rudder_subject *subj
 	return (~inside & RUDDER_LANE_GUARDS) | ((subject->protocol ^ tail->protocol) & tail->protocol_mask);
 }
 
-/* 1 if value lies outside, else 0: the sign of span - distance. The compiler would make a branch of it if it knew what is
- * subtracted, and each branch doubles the verifier's work. */
-static RUDDER_INLINE __u64 rudder_outside(__u32 value, __u16 first, __u16 span)
-{
-	__u64 distance = (__u16)(value - first);
-
-	distance = span - distance;
-	RUDDER_OPAQUE(distance);
-	return distance >> 63;
-}
-
 /* Upper 64 - shift bits of a difference; 0 for shift 64. */
 static RUDDER_INLINE __u64 rudder_high_bits(__u64 difference, __u8 shift)
 {
 	return (difference & ((__u64)(shift >> 6) - 1)) >> (shift & 63);
-}
-
-/* Nonzero if `port` lies in none of the ranges. Straight-line code: a loop in here would multiply with those around it
- * when the verifier follows every path. */
-static RUDDER_INLINE __u64 rudder_outside_list(const struct rudder_list *list, __u32 port)
-{
-	__u64 outside = 1;
-
-	RUDDER_UNROLL
-	for (__u32 i = 0; i < RUDDER_MAX_LIST; i++)
-		outside &= rudder_outside(port, list->range[i].first, list->range[i].span);
-	return outside;
-}
-
-/* Leaves the enclosing function with RUDDER_NO_RULE if an object of `bytes` at `offset` exceeds the blob. */
-#define RUDDER_WITHIN_BLOB(offset, bytes)                                                                              	RUDDER_OPAQUE(offset);                                                                                         	if (offset > blob_bytes - (bytes))                                                                             	return RUDDER_NO_RULE
-
-/* The rank behind a leaf entry whose own fields matched; RUDDER_NO_RULE if its extension does not. */
-static RUDDER_INLINE __u32 rudder_extended_rank(const char *blob, __u32 blob_bytes, const struct rudder_subject *subject,
-						__u32 result)
-{
-	const struct rudder_blob_header *header = (const struct rudder_blob_header *)blob;
-	__u64 start = header->extension_offset;
-	__u64 at = start + (__u64)(result & ~RUDDER_LEAF_EXTENDED) * 8;
-
-	RUDDER_WITHIN_BLOB(at, sizeof(struct rudder_extension));
-	const struct rudder_extension *extension = (const struct rudder_extension *)(blob + at);
-	__u64 src_at = start + (__u64)extension->src_list * 8;
-	__u64 dst_at = start + (__u64)extension->dst_list * 8;
-	__u64 set_at = header->hook_set_offset +
-		       ((__u64)subject->hook_class * header->hook_set_words + (extension->hook_set >> 6)) * 8;
-
-	RUDDER_WITHIN_BLOB(src_at, sizeof(struct rudder_list));
-	__u64 differs = rudder_outside_list((const struct rudder_list *)(blob + src_at), subject->src_port);
-	RUDDER_WITHIN_BLOB(dst_at, sizeof(struct rudder_list));
-	differs |= rudder_outside_list((const struct rudder_list *)(blob + dst_at), subject->dst_port);
-	RUDDER_WITHIN_BLOB(set_at, sizeof(__u64));
-	differs |= ~(*(const __u64 *)(blob + set_at) >> (extension->hook_set & 63)) & 1;
-	differs |= ~(extension->dscp >> (subject->dscp & 63)) & 1;
-	return differs ? RUDDER_NO_RULE : extension->rank;
 }
 
 /* Follows the inner nodes from the root to a leaf. Returns its node, an empty leaf if the blob refers outside itself. */
@@ -255,16 +176,19 @@ static RUDDER_INLINE struct rudder_node rudder_find_leaf(const char *blob, __u32
 	return node;
 }
 
-static RUDDER_INLINE void rudder_fill_key(const struct rudder_packet *packet, struct rudder_key *key)
+static RUDDER_INLINE void rudder_fill_key(const struct rudder_blob_header *header, const struct rudder_packet *packet,
+					  struct rudder_key *key)
 {
 	key->word[RUDDER_KEY_PORTS] = (__u32)packet->src_port << 16 | packet->dst_port;
 	key->word[RUDDER_KEY_MISC] = (__u32)packet->protocol << 24 | (__u32)(packet->tos >> 2) << 16 | packet->hook_class;
+	if (header->fields)
+		key->word[RUDDER_KEY_LINK] = rudder_vlan_of(packet) << 16;
 }
 
 /* How the walk asks for the rank behind an extended entry. The BPF programs put a global function here, which the
  * verifier looks at once and not once for each entry of each leaf. */
 #ifndef RUDDER_EXTENDED_RANK
-#define RUDDER_EXTENDED_RANK(result) rudder_extended_rank(blob, blob_bytes, &subject, result)
+#define RUDDER_EXTENDED_RANK(result) rudder_extended_rank(blob, blob_bytes, packet, result)
 #endif
 
 /* One family's forest: trees by ascending best rank, until no later tree can hold a better rule.
@@ -316,7 +240,7 @@ static RUDDER_INLINE __u32 rudder_classify_v4(const char *blob, __u32 blob_bytes
 
 	key->word[0] = src;
 	key->word[1] = dst;
-	rudder_fill_key(packet, key);
+	rudder_fill_key(header, packet, key);
 	RUDDER_WALK(tree_v4, rudder_leaf_v4,
 		    (__u64)(src ^ entry->src) >> (entry->tail.src_shift & 63) |
 			    (__u64)(dst ^ entry->dst) >> (entry->tail.dst_shift & 63));
@@ -337,7 +261,7 @@ static RUDDER_INLINE __u32 rudder_classify_v6(const char *blob, __u32 blob_bytes
 		key->word[i] = RUDDER_HOST32(packet->src_be[i]);
 		key->word[4 + i] = RUDDER_HOST32(packet->dst_be[i]);
 	}
-	rudder_fill_key(packet, key);
+	rudder_fill_key(header, packet, key);
 	__u64 src_high = rudder_join(key, 0), src_low = rudder_join(key, 2);
 	__u64 dst_high = rudder_join(key, 4), dst_low = rudder_join(key, 6);
 	RUDDER_WALK(tree_v6, rudder_leaf_v6,
@@ -353,8 +277,9 @@ static RUDDER_INLINE __u32 rudder_classify_v6(const char *blob, __u32 blob_bytes
 static RUDDER_INLINE __u32 rudder_classify_packet(const void *blob, __u32 blob_bytes, const struct rudder_packet *packet,
 						  struct rudder_key *key)
 {
-	if (packet->flags & RUDDER_PKT_TAGGED)
-		return RUDDER_NO_RULE; /* no rule can ask for a tag yet */
+	if (packet->flags & RUDDER_PKT_TAGGED &&
+	    !(((const struct rudder_blob_header *)blob)->fields & RUDDER_FIELD_VLAN))
+		return RUDDER_NO_RULE;
 	if (packet->family == 4)
 		return rudder_classify_v4((const char *)blob, blob_bytes, packet, key);
 	return rudder_classify_v6((const char *)blob, blob_bytes, packet, key);
@@ -387,5 +312,3 @@ RUDDER_STATIC_ASSERT(sizeof(struct rudder_node) == 8, "rudder_node");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_leaf_tail) == 24, "rudder_leaf_tail");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_leaf_v4) == 32, "rudder_leaf_v4");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_leaf_v6) == 64, "rudder_leaf_v6");
-RUDDER_STATIC_ASSERT(sizeof(struct rudder_list) == 32, "rudder_list");
-RUDDER_STATIC_ASSERT(sizeof(struct rudder_extension) == 24, "rudder_extension");

@@ -30,11 +30,10 @@ static __always_inline const char *rudder_same_blob(struct rudder_scratch *s)
 	return NULL;
 }
 
-/* The rank behind an extended leaf entry, RUDDER_NO_RULE if its lists do not match. */
+/* The rank behind an extended leaf entry, RUDDER_NO_RULE if its extension does not match. */
 __attribute__((noinline)) int rudder_extension_rank(__u32 result)
 {
 	struct rudder_scratch *s = rudder_get_scratch();
-	struct rudder_subject subject;
 	const char *blob;
 
 	if (!s)
@@ -42,6 +41,5 @@ __attribute__((noinline)) int rudder_extension_rank(__u32 result)
 	blob = rudder_same_blob(s);
 	if (!blob)
 		return (int)RUDDER_NO_RULE;
-	subject = rudder_subject_of(&s->packet);
-	return (int)rudder_extended_rank(blob, blob_bytes, &subject, result);
+	return (int)rudder_extended_rank(blob, blob_bytes, &s->packet, result);
 }

@@ -1,5 +1,16 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
+/* What C, C++ and BPF compilers want told otherwise, and what they must not know. */
 #pragma once
+
+#ifdef __cplusplus
+#define RUDDER_INLINE inline __attribute__((always_inline))
+#define RUDDER_NO_UNROLL
+#define RUDDER_UNROLL
+#else
+#define RUDDER_INLINE __inline __attribute__((always_inline, unused))
+#define RUDDER_NO_UNROLL _Pragma("clang loop unroll(disable)")
+#define RUDDER_UNROLL _Pragma("clang loop unroll(full)")
+#endif
 
 /* Hides from the compiler where a value came from. For offsets, so that the verifier sees bounds check and access on
  * the same register; for conditions, so that arithmetic stays arithmetic. */

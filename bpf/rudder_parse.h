@@ -33,6 +33,7 @@ struct rudder_frame {
 
 #define RUDDER_ETH_BYTES 14u
 #define RUDDER_TAG_BYTES 4u
+#define RUDDER_MAX_TAGS 2u
 #define RUDDER_IPV4_BYTES 20u
 #define RUDDER_IPV6_BYTES 40u
 #define RUDDER_VID_MASK 0x0fffu
@@ -293,17 +294,51 @@ static __always_inline int rudder_parse_ipv6(const struct rudder_frame *frame, s
 
 /* ---- link layer -------------------------------------------------------------------------------- */
 
-/* Finds the IP header. One tag in band is stepped over; a second tag of any kind makes it not IP for us. */
+/* The outermost tag with a VID says which VLAN the packet is in; a priority tag (VID 0) says nothing. *Source*: IEEE
+ * 802.1Q, vlan_do_receive() of the kernel. */
+static __always_inline void rudder_note_tag(struct rudder_packet *packet, __u16 tci)
+{
+	if (packet->flags & RUDDER_PKT_TAGGED)
+		return;
+	packet->vlan_tci = tci;
+	if (tci & RUDDER_VID_MASK)
+		packet->flags |= RUDDER_PKT_TAGGED;
+}
+
+static __always_inline int rudder_is_tag(__u32 ethertype)
+{
+	return ethertype == RUDDER_ETHERTYPE_8021Q || ethertype == RUDDER_ETHERTYPE_8021AD;
+}
+
+/* Steps over up to RUDDER_MAX_TAGS tags, an offloaded one included; with more the ethertype stays that of a tag. */
+static __always_inline int rudder_parse_tags(const struct rudder_frame *frame, struct rudder_packet *packet,
+					     __u32 *offset, __u32 *ethertype)
+{
+	const __u8 *eth = frame->data;
+	__u32 at = RUDDER_ETH_BYTES;
+
+	*ethertype = rudder_load16(eth + 12);
+	for (__u32 i = 0; i < RUDDER_MAX_TAGS; i++) {
+		if ((i == 0 && frame->has_vlan_tag) || !rudder_is_tag(*ethertype))
+			continue;
+		if (eth + at + RUDDER_TAG_BYTES > frame->data_end)
+			return RUDDER_PARSE_SHORT;
+		rudder_note_tag(packet, rudder_load16(eth + at));
+		*ethertype = rudder_load16(eth + at + 2);
+		at += RUDDER_TAG_BYTES;
+	}
+	*offset = at;
+	return RUDDER_PARSE_OK;
+}
+
+/* Finds the IP header. */
 static __always_inline int rudder_parse_link(const struct rudder_frame *frame, struct rudder_packet *packet,
 					     __u32 *offset, __u32 *ethertype)
 {
 	const __u8 *eth = frame->data;
 
-	if (frame->has_vlan_tag) {
-		packet->vlan_tci = frame->vlan_tci;
-		if (frame->vlan_tci & RUDDER_VID_MASK)
-			packet->flags |= RUDDER_PKT_TAGGED;
-	}
+	if (frame->has_vlan_tag)
+		rudder_note_tag(packet, frame->vlan_tci);
 	if (frame->is_layer3) {
 		if (eth + 1 > frame->data_end)
 			return RUDDER_PARSE_SHORT;
@@ -315,20 +350,7 @@ static __always_inline int rudder_parse_link(const struct rudder_frame *frame, s
 		return RUDDER_PARSE_SHORT;
 	if (eth[0] & 1)
 		packet->flags |= RUDDER_PKT_GROUP;
-	*offset = RUDDER_ETH_BYTES;
-	*ethertype = rudder_load16(eth + 12);
-	if (*ethertype != RUDDER_ETHERTYPE_8021Q && *ethertype != RUDDER_ETHERTYPE_8021AD)
-		return RUDDER_PARSE_OK;
-	if (frame->has_vlan_tag)
-		return RUDDER_PARSE_NOT_IP;
-	if (eth + RUDDER_ETH_BYTES + RUDDER_TAG_BYTES > frame->data_end)
-		return RUDDER_PARSE_SHORT;
-	packet->vlan_tci = rudder_load16(eth + 14);
-	if (packet->vlan_tci & RUDDER_VID_MASK)
-		packet->flags |= RUDDER_PKT_TAGGED;
-	*offset = RUDDER_ETH_BYTES + RUDDER_TAG_BYTES;
-	*ethertype = rudder_load16(eth + 16);
-	return RUDDER_PARSE_OK;
+	return rudder_parse_tags(frame, packet, offset, ethertype);
 }
 
 static __always_inline void rudder_clear_packet(struct rudder_packet *packet)
@@ -364,8 +386,8 @@ static __always_inline int rudder_parse(const struct rudder_frame *frame, struct
 	return result;
 }
 
-/* rudder_parse for what most packets are: an untagged Ethernet frame, IPv4 without options or IPv6 without extension
- * headers, all there. Every offset is a constant then, which halves the price. Returns nonzero if it was one of
+/* rudder_parse for what most packets are: an Ethernet frame without a tag in band, IPv4 without options or IPv6 without
+ * extension headers, all there. Every offset is a constant then, which halves the price. Returns nonzero if it was one of
  * these; else `packet` is not to be used and rudder_parse says what it is. */
 static __always_inline int rudder_parse_plain(const struct rudder_frame *frame, struct rudder_packet *packet)
 {
@@ -373,10 +395,12 @@ static __always_inline int rudder_parse_plain(const struct rudder_frame *frame, 
 	__u32 ethertype, bytes = 0;
 	int result = RUDDER_PARSE_NOT_IP;
 
-	if (frame->has_vlan_tag || frame->is_layer3 || ip + RUDDER_IPV4_BYTES > frame->data_end)
+	if (frame->is_layer3 || ip + RUDDER_IPV4_BYTES > frame->data_end)
 		return 0;
 	ethertype = rudder_load16(frame->data + 12);
 	rudder_clear_packet(packet);
+	if (frame->has_vlan_tag)
+		rudder_note_tag(packet, frame->vlan_tci);
 	packet->l3_offset = RUDDER_ETH_BYTES;
 	if (frame->data[0] & 1)
 		packet->flags |= RUDDER_PKT_GROUP;

@@ -9,28 +9,30 @@
 #include "rudder_rewrite.h"
 #pragma GCC diagnostic pop
 
-static struct rudder_frame frame_of(const void *data, __u32 linear, __u32 frame_bytes, int is_layer3)
+static struct rudder_frame frame_of(struct host_frame host)
 {
 	struct rudder_frame frame;
 
 	memset(&frame, 0, sizeof(frame));
-	frame.data = data;
-	frame.data_end = frame.data + linear;
-	frame.frame_bytes = frame_bytes;
-	frame.is_layer3 = is_layer3 != 0;
+	frame.data = host.data;
+	frame.data_end = frame.data + host.linear;
+	frame.frame_bytes = host.frame_bytes;
+	frame.is_layer3 = host.is_layer3 != 0;
+	frame.has_vlan_tag = host.has_tag != 0;
+	frame.vlan_tci = host.tci;
 	return frame;
 }
 
-int host_parse(const void *data, __u32 linear, __u32 frame_bytes, int is_layer3, struct rudder_packet *packet)
+int host_parse(struct host_frame host, struct rudder_packet *packet)
 {
-	struct rudder_frame frame = frame_of(data, linear, frame_bytes, is_layer3);
+	struct rudder_frame frame = frame_of(host);
 
 	return rudder_parse(&frame, packet);
 }
 
-int host_parse_plain(const void *data, __u32 linear, __u32 frame_bytes, int is_layer3, struct rudder_packet *packet)
+int host_parse_plain(struct host_frame host, struct rudder_packet *packet)
 {
-	struct rudder_frame frame = frame_of(data, linear, frame_bytes, is_layer3);
+	struct rudder_frame frame = frame_of(host);
 
 	return rudder_parse_plain(&frame, packet);
 }

@@ -187,9 +187,14 @@ bool matches_addresses(const Rule& rule, const ModelPacket& p) {
 
 }  // namespace
 
-ModelPacket model_parse(const Frame& frame, bool is_layer3) {
+ModelPacket model_parse(const Frame& frame, bool is_layer3, std::optional<std::uint16_t> offloaded) {
     ModelPacket p;
     unsigned type = 0;
+    unsigned tags = offloaded ? 1 : 0;
+    const auto note = [&p](unsigned tci) { p.vlan = static_cast<std::uint16_t>(p.vlan != 0 ? p.vlan : tci & 0xfff); };
+    if (offloaded) {
+        note(*offloaded);
+    }
     if (is_layer3) {
         if (frame.empty()) {
             p.parse = Parse::short_frame;
@@ -204,14 +209,14 @@ ModelPacket model_parse(const Frame& frame, bool is_layer3) {
         p.is_group = (frame[0] & 1) != 0;
         p.ip = 14;
         type = be16(frame, 12);
-        if (type == 0x8100 || type == 0x88a8) {
-            if (frame.size() < 18) {
+        while ((type == 0x8100 || type == 0x88a8) && tags++ < 2) {
+            if (frame.size() < p.ip + 4) {
                 p.parse = Parse::short_frame;
                 return p;
             }
-            p.is_tagged = (be16(frame, 14) & 0xfff) != 0;
-            p.ip = 18;
-            type = be16(frame, 16);
+            note(be16(frame, p.ip));
+            type = be16(frame, p.ip + 2);
+            p.ip += 4;
         }
     }
     if (type == 0x0800) {
@@ -226,9 +231,19 @@ ModelPacket model_parse(const Frame& frame, bool is_layer3) {
     return p;
 }
 
+namespace {
+
+bool in_vlans(const VlanMatch& wanted, unsigned vid) {
+    return vid == 0 ? wanted.untagged : std::any_of(wanted.ids.begin(), wanted.ids.end(), [vid](const ValueRange& ids) {
+        return ids.first <= vid && vid <= ids.last;
+    });
+}
+
+}  // namespace
+
 bool model_matches(const Rule& rule, const ModelPacket& p, const Link& link, Direction direction) {
     const Match& m = rule.match;
-    if (p.is_tagged || m.direction != direction || !selects(m.interface, link)) {
+    if (!in_vlans(m.vlan, p.vlan) || m.direction != direction || !selects(m.interface, link)) {
         return false;
     }
     if (p.family == IpFamily::v4 ? !m.family_v4 : !m.family_v6) {

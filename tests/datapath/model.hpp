@@ -6,6 +6,7 @@
 #include "frame.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,8 @@ struct ModelPacket {
     IpFamily family = IpFamily::v4;
     IpAddress src, dst;
     std::uint8_t protocol = 0, tos = 0, ttl = 0;
-    bool has_ports = false, is_tagged = false, is_special = false, is_group = false;
+    bool has_ports = false, is_special = false, is_group = false;
+    std::uint16_t vlan = 0;     ///< VID of the outermost tag that has one, 0: none
     bool is_fragment = false, is_later_fragment = false;
     std::uint16_t src_port = 0, dst_port = 0;
     std::size_t ip = 0;         ///< offset of the IP header
@@ -30,7 +32,8 @@ struct ModelPacket {
     int checksum = -1;          ///< offset in the transport header of a checksum over a pseudo-header, -1: none
 };
 
-[[nodiscard]] ModelPacket model_parse(const Frame& frame, bool is_layer3);
+/// `offloaded`: the TCI of a tag that the kernel keeps beside the frame.
+[[nodiscard]] ModelPacket model_parse(const Frame& frame, bool is_layer3, std::optional<std::uint16_t> offloaded = {});
 [[nodiscard]] bool model_matches(const Rule& rule, const ModelPacket& packet, const Link& link, Direction direction);
 
 /// Outcome of one target: the new frame, or why not (enum rudder_reason, 0: sent).

@@ -100,8 +100,9 @@ Frame random_frame(Random& random, const MacAddress& dst) {
     Ethernet ethernet;
     ethernet.dst = one_in(random, 10) ? MacAddress{{1, 0, 0x5e, 1, 1, 1}} : dst;
     stack.layers.emplace_back(ethernet);
-    if (one_in(random, 12)) {
-        stack.layers.emplace_back(Vlan{static_cast<std::uint16_t>(one_in(random, 2) ? 0xe000 : 0x6005)});
+    for (unsigned tags = one_in(random, 6) ? 1 + below(random, 3) : 0; tags > 0; tags--) {
+        static constexpr std::uint16_t k_tcis[] = {0xe000, 0x6005, 5, 100, 4095};
+        stack.layers.emplace_back(Vlan{k_tcis[below(random, 5)], static_cast<std::uint16_t>(one_in(random, 2) ? 0x8100 : 0x88a8)});
     }
     const bool is_v6 = one_in(random, 3);
     is_v6 ? add_v6(random, stack) : add_v4(random, stack);

@@ -48,6 +48,12 @@ void random_match(Random& random, Rule& rule) {
     if (below(random, 6) == 0) {
         match.src_ports = {{4000, 4001}, {4003, 4003}};
     }
+    switch (below(random, 6)) {
+        case 0: match.vlan = k_vlan_any; break;
+        case 1: match.vlan = {below(random, 2) == 0, {{5, 5}, {100, 200}}}; break;
+        case 2: match.vlan = {false, {{1, 4095}}}; break;
+        default: break;
+    }
     if (below(random, 3) == 0) {
         match.dscp = static_cast<std::uint64_t>(random()) << 32 | random();
     }

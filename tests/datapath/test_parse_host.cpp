@@ -23,13 +23,13 @@ std::vector<std::uint8_t> exact(const Frame& frame, std::size_t size) {
     return copy;
 }
 
-void check_same(const Frame& frame, bool is_layer3) {
-    const ModelPacket want = model_parse(frame, is_layer3);
+void check_same(const Frame& frame, bool is_layer3, std::optional<std::uint16_t> tag = {}) {
+    const ModelPacket want = model_parse(frame, is_layer3, tag);
     rudder_packet got{};
     const auto bytes = exact(frame, frame.size());
     const auto size = static_cast<__u32>(bytes.size());
-    INFO(hex(frame));
-    REQUIRE(host_parse(bytes.data(), size, size, is_layer3, &got) == expected_result(want.parse));
+    INFO(hex(frame) << " offloaded tag " << (tag ? std::to_string(*tag) : "none"));
+    REQUIRE(host_parse({bytes.data(), size, size, is_layer3, tag.has_value(), tag.value_or(0)}, &got) == expected_result(want.parse));
     if (want.parse != Parse::ok) {
         return;
     }
@@ -43,11 +43,21 @@ void check_same(const Frame& frame, bool is_layer3) {
     REQUIRE(got.l4_offset == want.transport);
     REQUIRE(got.ip_header_bytes == want.header_bytes);
     REQUIRE((got.l4_checksum == RUDDER_L4_NO_CHECKSUM ? -1 : got.l4_checksum) == want.checksum);
-    const unsigned flags = (want.has_ports ? RUDDER_PKT_HAS_PORTS : 0u) | (want.is_tagged ? RUDDER_PKT_TAGGED : 0u) |
+    const unsigned flags = (want.has_ports ? RUDDER_PKT_HAS_PORTS : 0u) | (want.vlan != 0 ? RUDDER_PKT_TAGGED : 0u) |
                            (want.is_special ? RUDDER_PKT_SPECIAL : 0u) | (want.is_group ? RUDDER_PKT_GROUP : 0u) |
                            (want.is_fragment ? RUDDER_PKT_FRAGMENT : 0u) |
                            (want.is_later_fragment ? RUDDER_PKT_LATER_FRAGMENT : 0u);
     REQUIRE(unsigned{got.flags} == flags);
+    REQUIRE((got.vlan_tci & 0xfff) == want.vlan);
+}
+
+/// Now and then a tag beside the frame: of a VLAN, or of priority only.
+std::optional<std::uint16_t> random_tag(Random& random) {
+    switch (below(random, 4)) {
+        case 0: return static_cast<std::uint16_t>(random());
+        case 1: return std::uint16_t{0xe000};
+        default: return std::nullopt;
+    }
 }
 
 }  // namespace
@@ -67,6 +77,13 @@ TEST_CASE("the parser agrees with the model on layer-3 frames") {
     }
 }
 
+TEST_CASE("the parser agrees with the model on frames whose tag is kept beside them") {
+    Random random(6);
+    for (int i = 0; i < 50000; i++) {
+        check_same(random_frame(random, k_mac), false, random_tag(random));
+    }
+}
+
 TEST_CASE("a frame cut at any length is never read past its end") {
     Random random(3);
     for (int i = 0; i < 1000; i++) {
@@ -83,11 +100,11 @@ TEST_CASE("headers outside the linear part ask for a pull, never for a guess") {
         const Frame frame = random_frame(random, k_mac);
         const auto size = static_cast<__u32>(frame.size());
         rudder_packet whole{};
-        const int result = host_parse(frame.data(), size, size, 0, &whole);
+        const int result = host_parse(untagged(frame.data(), size, size), &whole);
         for (__u32 linear = 0; linear < size; linear++) {
             rudder_packet part{};
             const auto bytes = exact(frame, linear);
-            const int partial = host_parse(bytes.data(), linear, size, 0, &part);
+            const int partial = host_parse(untagged(bytes.data(), linear, size), &part);
             INFO(hex(frame) << " linear " << linear);
             REQUIRE((partial == 2 || partial == result));
             if (partial == 0) {
@@ -106,14 +123,16 @@ TEST_CASE("the instance for plain frames says what the parser says, or nothing")
         const auto linear = i % 2 == 0 ? size : static_cast<__u32>(random()) % (size + 1);
         const bool is_layer3 = i % 16 == 0;
         const auto bytes = exact(frame, linear);
+        const auto tag = random_tag(random);
+        const host_frame whole{bytes.data(), linear, size, is_layer3, tag.has_value(), tag.value_or(0)};
         rudder_packet plain{}, general{};
-        if (host_parse_plain(bytes.data(), linear, size, is_layer3, &plain) == 0) {
+        if (host_parse_plain(whole, &plain) == 0) {
             continue;
         }
         taken++;
         INFO(hex(frame) << " linear " << linear);
         REQUIRE_FALSE(is_layer3);
-        REQUIRE(host_parse(bytes.data(), linear, size, 0, &general) == 0);
+        REQUIRE(host_parse(whole, &general) == 0);
         REQUIRE(__builtin_memcmp(&plain, &general, sizeof(plain)) == 0);
     }
     CHECK(taken > 2000);
@@ -124,5 +143,5 @@ TEST_CASE("a GSO packet beyond 64 KiB has no length of its own") {
     Frame big = frame;
     big[16] = big[17] = 0;
     rudder_packet packet{};
-    REQUIRE(host_parse(big.data(), static_cast<__u32>(big.size()), static_cast<__u32>(big.size()), 0, &packet) == 3);
+    REQUIRE(host_parse(untagged(big.data(), static_cast<__u32>(big.size()), static_cast<__u32>(big.size())), &packet) == 3);
 }

@@ -55,7 +55,7 @@ TEST_CASE("a rewritten frame equals one whose checksums are made from scratch") 
         const auto size = static_cast<__u32>(frame.size());
         const bool is_header_good = packet.parse == Parse::ok && (packet.family == IpFamily::v6 ||
             fold16(sum16(frame.data() + packet.ip, packet.header_bytes)) == 0xffff);
-        if (!is_header_good || host_parse(frame.data(), size, size, 0, &parsed) != 0) {
+        if (!is_header_good || host_parse(untagged(frame.data(), size, size), &parsed) != 0) {
             continue;
         }
         const Rewrite rewrite = random_rewrite(random, packet.family);

@@ -69,12 +69,13 @@ TEST_CASE("Ethernet padding is neither payload nor length") {
     check(untouched("a short UDP header is not completed from padding", padded(arriving() / Ipv4{.protocol = 17} / payload(4), 30), RUDDER_REASON_SHORT));
 }
 
-TEST_CASE("tagged frames are not ours, priority tags are") {
+TEST_CASE("packets in VLANs are not ours unasked, priority tags are") {
     for (const std::uint16_t tpid : std::initializer_list<std::uint16_t>{0x8100, 0x88a8}) {
         check(untouched("VID 5", arriving() / Vlan{5, tpid} / Ipv4{} / Udp{} / payload(20)));
         check(untouched("two tags", arriving() / Vlan{5, tpid} / Vlan{6, 0x8100} / Ipv4{} / Udp{} / payload(20)));
         check(untouched("a tag in a priority tag", arriving() / Vlan{0, tpid} / Vlan{6, 0x8100} / Ipv4{} / Udp{} / payload(20)));
     }
+    check(untouched("three tags", arriving() / Vlan{0} / Vlan{0} / Vlan{0} / Ipv4{} / Udp{} / payload(20)));
     Row row{"VID 0", policy({steer("10.0.0.0/8")}), arriving() / Vlan{0xe000, 0x8100} / Ipv4{} / Udp{} / payload(20), k_redirect,
             leaving() / Vlan{0xe000, 0x8100} / Ipv4{.ttl = 63} / Udp{} / payload(20)};
     check(row);

@@ -75,6 +75,17 @@ struct PortRange {
     friend auto operator<=>(const PortRange&, const PortRange&) = default;
 };
 
+/// Inclusive range of numbers: VLAN ids, lengths, hook classes, ...
+struct ValueRange {
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;
+    friend auto operator<=>(const ValueRange&, const ValueRange&) = default;
+};
+
+/// "5" or "5-9" with numbers up to `maximum`. Empty if it is neither or the range is empty.
+[[nodiscard]] std::optional<ValueRange> parse_value_range(std::string_view text, std::uint32_t maximum);
+[[nodiscard]] std::string to_string(const ValueRange& range);
+
 /// "5000" or "5000-5010". Empty if it is neither or the range is empty.
 [[nodiscard]] std::optional<PortRange> parse_port_range(std::string_view text);
 [[nodiscard]] std::string to_string(const PortRange& range);

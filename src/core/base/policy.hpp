@@ -33,6 +33,16 @@ struct InterfaceSelector {
 /// Every DSCP value: a match without `dscp`.
 inline constexpr std::uint64_t k_dscp_any = ~std::uint64_t{0};
 
+/// Which VLANs a rule is for: that of the outermost tag of a packet. A priority tag (VID 0) does not make a VLAN.
+struct VlanMatch {
+    bool untagged = true;
+    std::vector<ValueRange> ids;  ///< 1 to 4095, sorted, disjoint, not adjacent
+    friend bool operator==(const VlanMatch&, const VlanMatch&) = default;
+};
+
+/// Packets in any VLAN and in none.
+extern const VlanMatch k_vlan_any;
+
 struct Match {
     InterfaceSelector interface;
     Direction direction = Direction::ingress;
@@ -44,6 +54,7 @@ struct Match {
     std::vector<PortRange> src_ports;   ///< sorted, disjoint, not adjacent; empty: any (also packets without ports)
     std::vector<PortRange> dst_ports;
     std::uint64_t dscp = k_dscp_any;    ///< bit n set: DSCP n matches
+    VlanMatch vlan;                     ///< default: untagged packets
     friend bool operator==(const Match&, const Match&) = default;
 };
 
@@ -148,6 +159,8 @@ struct Policy {
 [[nodiscard]] std::string way_to_string(const Target& target);
 /// The MATCH column: "dscp ef dst 10.0.0.0/8 proto udp dport 5000-5010"; "-" when everything matches.
 [[nodiscard]] std::string match_to_string(const Match& match);
+/// "none", "5", "7-9" or "any": the values of a vlan key that mean the same.
+[[nodiscard]] std::vector<std::string> vlan_texts(const VlanMatch& vlan);
 /// The ACTION column: "via eth2 next-hop 10.0.0.1 set dst 192.168.100.1"; replicate: "3 targets: 10.10.1.1 via eth1; ...".
 [[nodiscard]] std::string action_to_string(const Rule& rule);
 

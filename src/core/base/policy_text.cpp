@@ -178,7 +178,15 @@ std::string match_to_string(const Match& match) {
     if (match.ip_proto) words.add("proto", ip_protocol_to_string(*match.ip_proto));
     if (!match.src_ports.empty()) words.add("sport", join(texts_of(match.src_ports), ","));
     if (!match.dst_ports.empty()) words.add("dport", join(texts_of(match.dst_ports), ","));
+    if (match.vlan != VlanMatch{}) words.add("vlan", join(vlan_texts(match.vlan), ","));
     return words.text().empty() ? "-" : words.text();
+}
+
+std::vector<std::string> vlan_texts(const VlanMatch& vlan) {
+    if (vlan == k_vlan_any) return {"any"};
+    std::vector<std::string> texts = texts_of(vlan.ids);
+    if (vlan.untagged) texts.insert(texts.begin(), "none");
+    return texts;
 }
 
 std::string action_to_string(const Rule& rule) {

@@ -9,21 +9,6 @@
 namespace rudder {
 namespace {
 
-constexpr KeyLayout make_layout(std::size_t address_words) {
-    KeyLayout layout;
-    layout.address_words = address_words;
-    const auto add = [&layout](Dimension dimension) { layout.dimensions[layout.dimension_count++] = dimension; };
-    for (std::size_t word = 0; word < 2 * address_words; ++word) {
-        add({static_cast<std::uint8_t>(word), 0, 32, true});
-    }
-    add({RUDDER_KEY_PORTS, 16, 16, true});
-    add({RUDDER_KEY_PORTS, 0, 16, true});
-    add({RUDDER_KEY_MISC, 24, 8, true});
-    add({RUDDER_KEY_MISC, 16, 6, false});
-    add({RUDDER_KEY_MISC, 0, 16, true});
-    return layout;
-}
-
 IpPrefix prefix(IpFamily family, std::initializer_list<std::uint8_t> head, std::uint8_t length) {
     IpPrefix result;
     result.address.family = family;
@@ -70,7 +55,11 @@ bool asks_for_group(const Rule& rule, const Box& box) {
 }
 
 void set_flags(const Rule& rule, Box& box) {
-    box.flag_mask = RUDDER_PKT_TAGGED;
+    const VlanMatch& vlan = rule.match.vlan;
+    if (!vlan.untagged || vlan.ids.empty()) {
+        box.flag_mask |= RUDDER_PKT_TAGGED;
+        box.flag_value |= vlan.untagged ? 0 : RUDDER_PKT_TAGGED;
+    }
     if (!rule.match.src_ports.empty() || !rule.match.dst_ports.empty()) {
         box.flag_mask |= RUDDER_PKT_HAS_PORTS;
         box.flag_value |= RUDDER_PKT_HAS_PORTS;
@@ -82,37 +71,6 @@ void set_flags(const Rule& rule, Box& box) {
         box.flag_mask |= RUDDER_PKT_GROUP;
     }
 }
-
-std::vector<ValueRange> port_ranges(const std::vector<PortRange>& ports) {
-    std::vector<ValueRange> ranges;
-    for (const PortRange& range : ports) {
-        ranges.push_back({range.first, range.last});
-    }
-    if (ranges.empty()) {
-        ranges.push_back({0, 65535});
-    }
-    return ranges;
-}
-
-std::vector<ValueRange> dscp_ranges(std::uint64_t mask) {
-    if (mask == k_dscp_any) {
-        return {{0, 63}};
-    }
-    std::vector<ValueRange> ranges;
-    for (std::uint32_t value = 0; value < 64; ++value) {
-        if (((mask >> value) & 1) == 0) {
-            continue;
-        }
-        if (!ranges.empty() && ranges.back().last + 1 == value) {
-            ranges.back().last = value;
-        } else {
-            ranges.push_back({value, value});
-        }
-    }
-    return ranges;
-}
-
-ValueRange hull(const std::vector<ValueRange>& list) { return {list.front().first, list.back().last}; }
 
 /// A prefix is a product of one range for each 32-bit word.
 void append_prefix(std::vector<ValueRange>& spans, const IpPrefix& wanted, std::size_t words) {
@@ -126,15 +84,15 @@ void append_prefix(std::vector<ValueRange>& spans, const IpPrefix& wanted, std::
     }
 }
 
-void append_spans(BoxSet& set, const Rule& rule, const Box& box, const RuleFields& fields) {
-    const std::size_t words = set.layout().address_words;
-    append_prefix(set.spans, box.src, words);
-    append_prefix(set.spans, box.dst, words);
-    set.spans.push_back(hull(fields.src_ports));
-    set.spans.push_back(hull(fields.dst_ports));
-    set.spans.push_back(rule.match.ip_proto ? ValueRange{*rule.match.ip_proto, *rule.match.ip_proto} : ValueRange{0, 255});
-    set.spans.push_back(hull(fields.dscps));
-    set.spans.push_back(hull(fields.hook_classes));
+void append_spans(BoxSet& set, const Box& box, const Statement& statement) {
+    const KeyLayout& layout = set.layout();
+    append_prefix(set.spans, box.src, layout.address_words);
+    append_prefix(set.spans, box.dst, layout.address_words);
+    for (std::size_t d = 2 * layout.address_words; d < layout.count(); ++d) {
+        const auto* ranges = find_ranges(statement, layout.dimensions[d].field);
+        set.spans.push_back(ranges == nullptr ? layout.dimensions[d].whole()
+                                              : ValueRange{ranges->front().first, ranges->back().last});
+    }
 }
 
 std::size_t count_of(const std::vector<IpPrefix>& prefixes, IpFamily family) {
@@ -159,33 +117,29 @@ bool matches_family(const Rule& rule, IpFamily family) {
     return family == IpFamily::v4 ? rule.match.family_v4 : rule.match.family_v6;
 }
 
-/// Lists longer than an extension holds, in pieces.
-std::vector<std::vector<ValueRange>> chunks(const std::vector<ValueRange>& list) {
-    if (list.size() <= RUDDER_MAX_LIST) {
-        return {list};
+RuleFields fields_of(BoxSet& set, const Rule& rule, std::uint32_t rank, const Statement& statement) {
+    RuleFields fields;
+    fields.rank = rank;
+    fields.dscp_mask = rule.match.dscp;
+    fields.conditions = set.conditions_index(conditions_of(rule.match, statement));
+    for (const FieldRanges& stated : statement) {
+        if (stated.ranges.size() > 1) {
+            fields.lists.emplace_back(stated.field, stated.ranges);
+        }
     }
-    std::vector<std::vector<ValueRange>> result;
-    for (std::size_t at = 0; at < list.size(); at += RUDDER_MAX_LIST) {
-        const auto begin = list.begin() + static_cast<std::ptrdiff_t>(at);
-        const auto end = list.begin() + static_cast<std::ptrdiff_t>(std::min(list.size(), at + RUDDER_MAX_LIST));
-        result.emplace_back(begin, end);
-    }
-    return result;
+    return fields;
 }
 
-bool has_lists(const RuleFields& fields) {
-    return fields.src_ports.size() > 1 || fields.dst_ports.size() > 1 || fields.dscps.size() > 1 ||
-           fields.hook_classes.size() > 1;
-}
-
-/// The boxes of one rule with the fields at `index`.
-void add_boxes_with(BoxSet& set, const Rule& rule, std::uint32_t index) {
-    const RuleFields& fields = set.fields[index];
+/// The boxes of one rule with one piece of its statement.
+void add_boxes_with(BoxSet& set, const Rule& rule, std::uint32_t rank, const Statement& statement) {
+    const auto index = static_cast<std::uint32_t>(set.fields.size());
+    set.fields.push_back(fields_of(set, rule, rank, statement));
+    const bool has_lists = !set.fields.back().lists.empty();
     for_family(rule.match.src, set.family, [&](const IpPrefix& src) {
         for_family(rule.match.dst, set.family, [&](const IpPrefix& dst) {
-            Box box{index, fields.rank, src, dst, 0, 0, has_lists(fields)};
+            Box box{index, rank, src, dst, 0, 0, has_lists};
             set_flags(rule, box);
-            append_spans(set, rule, box, fields);
+            append_spans(set, box, statement);
             set.boxes.push_back(box);
         });
     });
@@ -193,41 +147,35 @@ void add_boxes_with(BoxSet& set, const Rule& rule, std::uint32_t index) {
 
 }  // namespace
 
-constexpr KeyLayout k_layout_v4 = make_layout(1);
-constexpr KeyLayout k_layout_v6 = make_layout(4);
+const std::vector<ValueRange>* RuleFields::list(Field field) const {
+    const auto found = std::find_if(lists.begin(), lists.end(), [field](const auto& entry) { return entry.first == field; });
+    return found == lists.end() ? nullptr : &found->second;
+}
 
-const std::vector<ValueRange>* BoxSet::list_of(std::uint32_t box, std::size_t dimension) const {
-    if (!boxes[box].has_lists) {
-        return nullptr;
+std::uint32_t BoxSet::conditions_index(const Conditions& wanted) {
+    if (wanted.is_empty()) {
+        return k_no_conditions;
     }
-    const RuleFields& shared = fields[boxes[box].fields];
-    const std::vector<ValueRange>* list = nullptr;
-    if (dimension == layout().src_port()) {
-        list = &shared.src_ports;
-    } else if (dimension == layout().dst_port()) {
-        list = &shared.dst_ports;
-    } else if (dimension == layout().dscp()) {
-        list = &shared.dscps;
-    } else if (dimension == layout().hook_class()) {
-        list = &shared.hook_classes;
+    const auto [entry, is_new] = condition_index_.try_emplace(wanted, static_cast<std::uint32_t>(conditions.size()));
+    if (is_new) {
+        conditions.push_back(wanted);
     }
-    return list != nullptr && list->size() > 1 ? list : nullptr;
+    return entry->second;
 }
 
 std::size_t box_count(const Rule& rule, IpFamily family) {
-    return matches_family(rule, family) ? count_of(rule.match.src, family) * count_of(rule.match.dst, family) : 0;
+    if (!matches_family(rule, family)) {
+        return 0;
+    }
+    return piece_count(rule.match) * count_of(rule.match.src, family) * count_of(rule.match.dst, family);
 }
 
 void add_boxes(BoxSet& set, const Rule& rule, std::uint32_t rank, const HookSet& hooks) {
     if (!matches_family(rule, set.family) || hooks.empty() || rule.match.dscp == 0) {
         return;
     }
-    for (const auto& src_ports : chunks(port_ranges(rule.match.src_ports))) {
-        for (const auto& dst_ports : chunks(port_ranges(rule.match.dst_ports))) {
-            const auto index = static_cast<std::uint32_t>(set.fields.size());
-            set.fields.push_back({rank, src_ports, dst_ports, dscp_ranges(rule.match.dscp), hooks, rule.match.dscp});
-            add_boxes_with(set, rule, index);
-        }
+    for (const Statement& statement : pieces_of(statement_of(rule.match, hooks))) {
+        add_boxes_with(set, rule, rank, statement);
     }
 }
 

@@ -2,56 +2,34 @@
 #pragma once
 
 #include "core/base/policy.hpp"
+#include "core/compile/conditions.hpp"
 #include "core/compile/hooks.hpp"
+#include "core/compile/key_layout.hpp"
+#include "core/compile/statement.hpp"
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <set>
+#include <utility>
 #include <vector>
 
 /// The rules of one address family as boxes: what the tree builder cuts. A box is one source prefix, one destination
-/// prefix and the other fields of its rule; lists of ports, DSCP values and hooks are shared by all boxes of a rule.
+/// prefix and the other fields of its rule; lists of ports, DSCP values, hooks and the like are shared by all boxes of a rule.
 namespace rudder {
 
-/// One dimension of the key: where it lies in rudder_key.
-struct Dimension {
-    std::uint8_t word = 0;
-    std::uint8_t shift = 0;
-    std::uint8_t bits = 0;
-    bool has_threshold = false;  ///< a 16-bit window from `shift` on holds no bits of other fields
-};
-
-inline constexpr std::size_t k_max_dimensions = 13;
-
-/// Dimensions of a family: address words first, then those below.
-struct KeyLayout {
-    std::array<Dimension, k_max_dimensions> dimensions{};
-    std::size_t dimension_count = 0;
-    std::size_t address_words = 0;  ///< of one address
-
-    [[nodiscard]] std::size_t src_port() const { return 2 * address_words; }
-    [[nodiscard]] std::size_t dst_port() const { return 2 * address_words + 1; }
-    [[nodiscard]] std::size_t protocol() const { return 2 * address_words + 2; }
-    [[nodiscard]] std::size_t dscp() const { return 2 * address_words + 3; }
-    [[nodiscard]] std::size_t hook_class() const { return 2 * address_words + 4; }
-    [[nodiscard]] std::size_t count() const { return dimension_count; }
-};
-
-extern const KeyLayout k_layout_v4;
-extern const KeyLayout k_layout_v6;
-
-[[nodiscard]] inline const KeyLayout& key_layout(IpFamily family) {
-    return family == IpFamily::v4 ? k_layout_v4 : k_layout_v6;
-}
+inline constexpr std::uint32_t k_no_conditions = 0xffffffff;
 
 /// What the boxes of one rule share.
 struct RuleFields {
     std::uint32_t rank = 0;
-    std::vector<ValueRange> src_ports;  ///< each list: ascending, at least one range
-    std::vector<ValueRange> dst_ports;
-    std::vector<ValueRange> dscps;
-    std::vector<ValueRange> hook_classes;
-    std::uint64_t dscp_mask = 0;
+    std::uint64_t dscp_mask = k_dscp_any;
+    std::uint32_t conditions = k_no_conditions;  ///< index into BoxSet::conditions
+    /// Fields of more than one range, ascending by field; ranges ascending.
+    std::vector<std::pair<Field, std::vector<ValueRange>>> lists;
+
+    /// The list of a field; null where one range says it all.
+    [[nodiscard]] const std::vector<ValueRange>* list(Field field) const;
 };
 
 struct Box {
@@ -65,16 +43,32 @@ struct Box {
 };
 
 /// All boxes of one family, ascending rank.
-struct BoxSet {
+class BoxSet {
+public:
+    /// `optional`: the fields that some rule of the policy states, of those that are not always in the key.
+    BoxSet(IpFamily box_family, const std::set<Field>& optional)
+        : family(box_family), layout_(key_layout(box_family, optional)) {}
+
     IpFamily family = IpFamily::v4;
     std::vector<RuleFields> fields;
     std::vector<Box> boxes;
-    std::vector<ValueRange> spans;  ///< [box][dimension]; of a list: its hull
+    std::vector<ValueRange> spans;       ///< [box][dimension]; of a list: its hull
+    std::vector<Conditions> conditions;  ///< no two equal
 
-    [[nodiscard]] const KeyLayout& layout() const { return key_layout(family); }
+    [[nodiscard]] const KeyLayout& layout() const { return layout_; }
     [[nodiscard]] const ValueRange* spans_of(std::uint32_t box) const { return &spans[box * layout().count()]; }
+    [[nodiscard]] const RuleFields& fields_of(std::uint32_t box) const { return fields[boxes[box].fields]; }
     /// The list behind a dimension of a box; null where its span says it all.
-    [[nodiscard]] const std::vector<ValueRange>* list_of(std::uint32_t box, std::size_t dimension) const;
+    [[nodiscard]] const std::vector<ValueRange>* list_of(std::uint32_t box, std::size_t dimension) const {
+        return boxes[box].has_lists ? fields_of(box).list(layout_.dimensions[dimension].field) : nullptr;
+    }
+
+    /// The index of equal conditions, k_no_conditions for none.
+    std::uint32_t conditions_index(const Conditions& wanted);
+
+private:
+    KeyLayout layout_;
+    std::map<Conditions, std::uint32_t> condition_index_;
 };
 
 /// Adds the boxes of `rule` for the family of `set`, if it may match that family.

@@ -119,6 +119,10 @@ private:
             return Error{number(image_.hooks.size()) + " devices and directions have rules: at most " +
                          number(k_max_hooks) + " are possible"};
         }
+        if (hooks_->class_count() > RUDDER_MAX_HOOK_CLASSES) {
+            return Error{"the rules treat devices and directions in " + number(hooks_->class_count()) +
+                         " different ways: at most " + number(RUDDER_MAX_HOOK_CLASSES) + " are possible"};
+        }
         blob_.reserve<rudder_blob_header>(1);
         return write_hook_table(blob_, *hooks_, topology_, header_);
     }
@@ -189,8 +193,10 @@ private:
     Status write_classifier() {
         HookSets hook_sets;
         Extensions extensions(hook_sets);
+        const std::set<Field> optional = optional_fields(policy_);
+        header_.fields = header_fields(optional);
         for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
-            const BoxSet set = boxes_of(family);
+            const BoxSet set = boxes_of(family, optional);
             auto forest = build_forest(set);
             if (!forest) {
                 return forest.error();
@@ -206,9 +212,8 @@ private:
         return {};
     }
 
-    BoxSet boxes_of(IpFamily family) const {
-        BoxSet set;
-        set.family = family;
+    BoxSet boxes_of(IpFamily family, const std::set<Field>& optional) const {
+        BoxSet set(family, optional);
         for (std::size_t rank = 0; rank < policy_.rules.size(); ++rank) {
             if (!image_.rules[rank].is_deferred) {
                 add_boxes(set, policy_.rules[rank], static_cast<std::uint32_t>(rank), hooks_->hook_set(rank));

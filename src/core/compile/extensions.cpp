@@ -47,23 +47,31 @@ std::uint32_t Extensions::add(const std::string& content) {
     return entry->second;
 }
 
-std::uint32_t Extensions::list_unit(const std::vector<ValueRange>& ranges) {
+std::uint32_t Extensions::list_unit(const std::vector<ValueRange>* ranges) {
     const ValueRange whole{0, 65535};
     rudder_list list{};
     for (std::size_t i = 0; i < RUDDER_MAX_LIST; ++i) {
-        const ValueRange& own = ranges.size() > 1 ? ranges[std::min(i, ranges.size() - 1)] : whole;
+        const ValueRange& own = ranges == nullptr || ranges->empty() ? whole : (*ranges)[std::min(i, ranges->size() - 1)];
         list.range[i] = {static_cast<std::uint16_t>(own.first), static_cast<std::uint16_t>(own.last - own.first)};
     }
     return add(bytes_of(list));
 }
 
-std::uint32_t Extensions::unit_of(const RuleFields& fields) {
+std::uint32_t Extensions::conditions_unit(const Conditions& wanted) {
+    rudder_conditions conditions{};
+    conditions.vlan_list = list_unit(&wanted.vlans);
+    return add(bytes_of(conditions));
+}
+
+std::uint32_t Extensions::unit_of(const RuleFields& fields, const Conditions* conditions) {
+    const HookSet* hooks = fields.list(Field::hook_class);
     rudder_extension extension{};
     extension.rank = fields.rank;
-    extension.hook_set = hook_sets_.column(fields.hook_classes);
+    extension.hook_set = hooks == nullptr ? RUDDER_ANY_HOOK_SET : hook_sets_.column(*hooks);
     extension.dscp = fields.dscp_mask;
-    extension.src_list = list_unit(fields.src_ports);
-    extension.dst_list = list_unit(fields.dst_ports);
+    extension.src_list = list_unit(fields.list(Field::src_port));
+    extension.dst_list = list_unit(fields.list(Field::dst_port));
+    extension.conditions = conditions == nullptr ? RUDDER_NO_CONDITIONS : conditions_unit(*conditions);
     return add(bytes_of(extension));
 }
 

@@ -27,18 +27,19 @@ private:
     std::map<HookSet, std::uint32_t> columns_;
 };
 
-/// The parts of rules that do not fit a leaf entry (rudder_extension), shared by all entries of a rule, and port lists,
+/// The parts of rules that do not fit a leaf entry (rudder_extension), shared by all entries of a rule; lists and conditions,
 /// shared by all rules that have the same.
 class Extensions {
 public:
     explicit Extensions(HookSets& hook_sets) : hook_sets_(hook_sets) {}
 
-    /// Offset of the extension for `fields`, in units of 8 bytes.
-    std::uint32_t unit_of(const RuleFields& fields);
+    /// Offset of the extension for `fields` with `conditions` (null: none), in units of 8 bytes.
+    std::uint32_t unit_of(const RuleFields& fields, const Conditions* conditions);
     [[nodiscard]] const std::string& bytes() const { return bytes_; }
 
 private:
-    std::uint32_t list_unit(const std::vector<ValueRange>& ranges);
+    std::uint32_t list_unit(const std::vector<ValueRange>* ranges);
+    std::uint32_t conditions_unit(const Conditions& wanted);
     std::uint32_t add(const std::string& content);
 
     HookSets& hook_sets_;

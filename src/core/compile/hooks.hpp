@@ -11,13 +11,6 @@
 /// From interface selectors to hook classes: hooks that are served by the same rules share one class.
 namespace rudder {
 
-/// Inclusive range of hook classes (or ports, ...).
-struct ValueRange {
-    std::uint32_t first = 0;
-    std::uint32_t last = 0;
-    friend auto operator<=>(const ValueRange&, const ValueRange&) = default;
-};
-
 /// A set of hooks in terms of classes: ascending, disjoint, not adjacent.
 using HookSet = std::vector<ValueRange>;
 

@@ -42,13 +42,19 @@ void set_flag_lane(rudder_leaf_tail& tail, unsigned lane, const Box& box, std::u
     set_lane(tail, lane, {matters && is_set ? 1u : 0u, matters && !is_set ? 0u : 1u});
 }
 
+std::uint32_t extension_of(const BoxSet& set, std::uint32_t index, Extensions& extensions) {
+    const RuleFields& fields = set.fields_of(index);
+    return extensions.unit_of(fields, fields.conditions == k_no_conditions ? nullptr : &set.conditions[fields.conditions]);
+}
+
 rudder_leaf_tail tail_of(const BoxSet& set, std::uint32_t index, const Region& region, Extensions& extensions) {
     const KeyLayout& layout = set.layout();
     const Box& box = set.boxes[index];
     const ValueRange protocol = set.spans_of(index)[layout.protocol()];
     rudder_leaf_tail tail{};
     tail.last = RUDDER_LANE_GUARDS;
-    bool is_complete = true;
+    const std::uint32_t conditions = set.fields_of(index).conditions;
+    bool is_complete = conditions == k_no_conditions;
     const std::pair<unsigned, std::size_t> lanes[] = {{RUDDER_LANE_SRC_PORT, layout.src_port()},
                                                       {RUDDER_LANE_DST_PORT, layout.dst_port()},
                                                       {RUDDER_LANE_HOOK, layout.hook_class()},
@@ -59,11 +65,12 @@ rudder_leaf_tail tail_of(const BoxSet& set, std::uint32_t index, const Region& r
         is_complete = is_complete && piece.is_exact;
     }
     set_flag_lane(tail, RUDDER_LANE_HAS_PORTS, box, RUDDER_PKT_HAS_PORTS);
+    set_flag_lane(tail, RUDDER_LANE_TAGGED, box, RUDDER_PKT_TAGGED);
     set_flag_lane(tail, RUDDER_LANE_SPECIAL, box, RUDDER_PKT_SPECIAL);
     set_flag_lane(tail, RUDDER_LANE_GROUP, box, RUDDER_PKT_GROUP);
     tail.protocol_mask = protocol.first == protocol.last ? 0xff : 0;
     tail.protocol = static_cast<std::uint8_t>(protocol.first & tail.protocol_mask);
-    tail.result = is_complete ? box.rank : RUDDER_LEAF_EXTENDED | extensions.unit_of(set.fields[box.fields]);
+    tail.result = is_complete ? box.rank : RUDDER_LEAF_EXTENDED | extension_of(set, index, extensions);
     return tail;
 }
 

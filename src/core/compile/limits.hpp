@@ -9,7 +9,7 @@ namespace rudder {
 
 /// Pairs of source and destination prefix of all rules of one address family.
 inline constexpr std::size_t k_max_boxes = 1'000'000;
-/// Devices times directions, since a hook class is a 16-bit number.
+/// Devices times directions.
 inline constexpr std::size_t k_max_hooks = 60'000;
 /// Entries of the hook table.
 inline constexpr std::size_t k_max_hook_entries = 1u << 20;

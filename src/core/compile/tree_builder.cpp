@@ -32,8 +32,7 @@ public:
     std::optional<Tree> build(const std::vector<std::uint32_t>& boxes) {
         Region region{};
         for (std::size_t d = 0; d < set_.layout().count(); ++d) {
-            const unsigned bits = set_.layout().dimensions[d].bits;
-            region[d] = {0, bits == 32 ? 0xffffffffu : (1u << bits) - 1};
+            region[d] = set_.layout().dimensions[d].whole();
         }
         tree_.best_rank = set_.boxes[boxes.front()].rank;
         tree_.nodes.resize(1);

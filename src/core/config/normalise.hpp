@@ -13,5 +13,6 @@ void normalise(std::vector<IpPrefix>& prefixes);
 
 /// Sorted, disjoint, not adjacent.
 void normalise(std::vector<PortRange>& ranges);
+void normalise(std::vector<ValueRange>& ranges);
 
 }  // namespace rudder

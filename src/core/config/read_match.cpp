@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
 
 namespace rudder {
 namespace {
@@ -49,6 +50,7 @@ struct MatchReader {
 
     void interface(InterfaceSelector& selector) const;
     void dscp(std::uint64_t& mask) const;
+    void vlan(VlanMatch& vlan) const;
     void scalars(Match& match) const;
 };
 
@@ -92,6 +94,17 @@ void MatchReader::dscp(std::uint64_t& mask) const {
     if (values != 0) mask = values;
 }
 
+void MatchReader::vlan(VlanMatch& vlan) const {
+    if (find_entry(table, "vlan") == nullptr) return;
+    VlanMatch wanted{.untagged = false, .ids = {}};
+    const bool is_ok = each("vlan", [&](const KeySpec& spec, const ConfigValue& value) {
+        return read_vlan(reading, spec, value, wanted);
+    });
+    if (!is_ok) return;
+    normalise(wanted.ids);
+    vlan = std::move(wanted);
+}
+
 void MatchReader::scalars(Match& match) const {
     each("direction", [&](const KeySpec& spec, const ConfigValue& value) {
         const auto word = read_word(reading, spec, value);
@@ -129,6 +142,7 @@ void read_match(const Reading& reading, RuleScope& scope, const ConfigTable& tab
     reader.list("src_port", match.src_ports, read_ports);
     reader.list("dst_port", match.dst_ports, read_ports);
     reader.dscp(match.dscp);
+    reader.vlan(match.vlan);
     check_ports(reading, table, match);
 }
 

@@ -108,7 +108,7 @@ bool takes_string(ValueKind kind) {
 
 bool takes_integer(ValueKind kind) {
     return kind == ValueKind::integer || kind == ValueKind::ports || kind == ValueKind::dscp ||
-           kind == ValueKind::protocol || kind == ValueKind::ttl;
+           kind == ValueKind::protocol || kind == ValueKind::ttl || kind == ValueKind::vlan;
 }
 
 std::string example_value(const KeySpec& spec) {
@@ -137,6 +137,8 @@ std::string example_value(const KeySpec& spec) {
             return "\"tcp\"";
         case ValueKind::ttl:
             return "64";
+        case ValueKind::vlan:
+            return "100";
         case ValueKind::table:
         case ValueKind::table_list:
         case ValueKind::unsupported:

@@ -13,6 +13,7 @@ constexpr std::string_view k_direction_words[] = {"ingress", "egress"};
 constexpr std::string_view k_on_failure_words[] = {"pass", "drop"};
 constexpr std::string_view k_original_words[] = {"consume", "pass"};
 constexpr std::string_view k_ttl_words[] = {"keep"};
+constexpr std::string_view k_vlan_words[] = {"none", "any"};
 constexpr std::string_view k_dscp_words[] = {"cs0",  "cs1",  "cs2",  "cs3",  "cs4",  "cs5",  "cs6",  "cs7",  "af11",
                                              "af12", "af13", "af21", "af22", "af23", "af31", "af32", "af33", "af41",
                                              "af42", "af43", "ef",   "va",   "le",   "df",   "be"};
@@ -65,7 +66,10 @@ constexpr KeySpec k_keys[] = {
     {.tables = k_match, .key = "dscp", .kind = ValueKind::dscp, .doc = "DSCP, by name or number",
      .is_list_allowed = true, .maximum = 63, .words = k_dscp_words, .default_text = "any",
      .code = code::unknown_dscp},
-    {.tables = k_match, .key = "vlan", .kind = k_later, .doc = "VLAN id, or \"none\""},
+    {.tables = k_match, .key = "vlan", .kind = ValueKind::vlan,
+     .doc = "VLAN id or \"lo-hi\" of the outer tag, \"none\" for untagged packets, \"any\" for all",
+     .is_list_allowed = true, .minimum = 1, .maximum = 4094, .words = k_vlan_words, .default_text = "none",
+     .code = code::bad_vlan},
     {.tables = k_match, .key = "icmp_type", .kind = k_later, .doc = "ICMP type"},
     {.tables = k_match, .key = "tcp_flags", .kind = k_later, .doc = "TCP flags"},
     {.tables = k_match, .key = "fragment", .kind = k_later, .doc = "whether the packet is a fragment"},

@@ -48,6 +48,7 @@ enum class ValueKind : std::uint8_t {
     dscp,               ///< integer, or string: one of `words`
     protocol,           ///< integer, or string: one of `words`
     ttl,                ///< integer, or string "keep"
+    vlan,               ///< integer, or string "lo-hi", "none" or "any"
     unsupported,        ///< a key whose turn has not come
 };
 

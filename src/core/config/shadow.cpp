@@ -44,6 +44,14 @@ bool covers(const std::vector<PortRange>& outer, const std::vector<PortRange>& i
     });
 }
 
+bool covers(const VlanMatch& outer, const VlanMatch& inner) {
+    if (inner.untagged && !outer.untagged) return false;
+    return std::all_of(inner.ids.begin(), inner.ids.end(), [&](const ValueRange& ids) {
+        const auto after = std::upper_bound(outer.ids.begin(), outer.ids.end(), ValueRange{ids.first, 0xffffffff});
+        return after != outer.ids.begin() && std::prev(after)->last >= ids.last;
+    });
+}
+
 bool is_inside(const IpPrefix& prefix, std::initializer_list<const char*> ranges) {
     return std::any_of(ranges.begin(), ranges.end(),
                        [&](const char* range) { return parse_ip_prefix(range).prefix->contains(prefix); });
@@ -77,7 +85,7 @@ bool asks_more(const Rule& earlier, const Rule& later) {
 bool covers(const Match& outer, const Match& inner) {
     if ((inner.family_v4 && !outer.family_v4) || (inner.family_v6 && !outer.family_v6)) return false;
     if (outer.ip_proto && outer.ip_proto != inner.ip_proto) return false;
-    if ((inner.dscp & ~outer.dscp) != 0) return false;
+    if ((inner.dscp & ~outer.dscp) != 0 || !covers(outer.vlan, inner.vlan)) return false;
     return covers(outer.src, inner.src) && covers(outer.dst, inner.dst) && covers(outer.src_ports, inner.src_ports) &&
            covers(outer.dst_ports, inner.dst_ports);
 }

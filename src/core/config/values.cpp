@@ -45,10 +45,20 @@ std::string prefix_help(std::string_view text) {
     return {};
 }
 
-void report_reversed(const Reading& reading, const ConfigValue& value, const PortRange& fixed) {
-    reading.error(code::reversed_ports, value.span,
+void report_reversed(const Reading& reading, const ConfigValue& value, const ValueRange& fixed) {
+    reading.error(code::reversed_range, value.span,
                   fmt::format("the range {} ends before it starts", quoted(*value.as_string())),
                   fmt::format("did you mean \"{}\"?", to_string(fixed)));
+}
+
+/// The numbers of a range that is written the wrong way round.
+std::optional<ValueRange> reversed_range(std::string_view text, std::uint32_t maximum) {
+    const std::size_t dash = text.find('-');
+    if (dash == std::string_view::npos) return std::nullopt;
+    const auto low = parse_value_range(text.substr(0, dash), maximum);
+    const auto high = parse_value_range(text.substr(dash + 1), maximum);
+    const bool is_reversed = low && high && low->first == low->last && high->first == high->last;
+    return is_reversed ? std::optional(ValueRange{high->first, low->first}) : std::nullopt;
 }
 
 }  // namespace
@@ -110,26 +120,47 @@ std::optional<MacAddress> read_mac(const Reading& reading, const KeySpec& spec, 
     return std::nullopt;
 }
 
-std::optional<PortRange> read_ports(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
+std::optional<ValueRange> read_range(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
     if (const std::int64_t* number = value.as_integer()) {
-        const auto port = static_cast<std::uint16_t>(*number);
-        return PortRange{port, port};
+        const auto single = static_cast<std::uint32_t>(*number);
+        return ValueRange{single, single};
     }
     const std::string& text = *value.as_string();
-    if (std::optional<PortRange> range = parse_port_range(text)) return range;
-    const std::size_t dash = text.find('-');
-    if (dash != std::string::npos) {
-        const auto low = parse_port_range(text.substr(0, dash));
-        const auto high = parse_port_range(text.substr(dash + 1));
-        if (low && high && low->first == low->last && high->first == high->last) {
-            report_reversed(reading, value, {high->first, low->first});
-            return std::nullopt;
-        }
+    const auto maximum = static_cast<std::uint32_t>(spec.maximum);
+    const auto range = parse_value_range(text, maximum);
+    if (range && range->first >= spec.minimum) return range;
+    if (const auto fixed = range ? std::nullopt : reversed_range(text, maximum)) {
+        report_reversed(reading, value, *fixed);
+        return std::nullopt;
     }
+    std::string text_of_words;
+    for (const std::string_view word : spec.words) text_of_words += fmt::format(", \"{}\"", word);
     reading.error(spec.code, value.span,
-                  fmt::format("{} is no port or range of ports; allowed are 0 to 65535, or \"lo-hi\"", quoted(text)),
-                  text.find(',') != std::string::npos ? "write several ports as a list: [80, \"8000-8080\"]" : "");
+                  fmt::format("{} is no number or range for `{}`; allowed are {} to {}, \"lo-hi\"{}", quoted(text),
+                              spec.key, spec.minimum, spec.maximum, text_of_words),
+                  text.find(',') != std::string::npos ? "write several as a list, such as [1, \"5-9\"]" : "");
     return std::nullopt;
+}
+
+std::optional<PortRange> read_ports(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
+    const auto range = read_range(reading, spec, value);
+    if (!range) return std::nullopt;
+    return PortRange{static_cast<std::uint16_t>(range->first), static_cast<std::uint16_t>(range->last)};
+}
+
+bool read_vlan(const Reading& reading, const KeySpec& spec, const ConfigValue& value, VlanMatch& vlan) {
+    const std::string* text = value.as_string();
+    if (text != nullptr && is_same_word(*text, "none")) {
+        vlan.untagged = true;
+        return true;
+    }
+    if (text != nullptr && is_same_word(*text, "any")) {
+        vlan = k_vlan_any;
+        return true;
+    }
+    const auto ids = read_range(reading, spec, value);
+    if (ids) vlan.ids.push_back(*ids);
+    return ids.has_value();
 }
 
 std::optional<std::uint8_t> read_dscp(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {

@@ -19,6 +19,9 @@ namespace rudder {
 [[nodiscard]] std::optional<MacAddress> read_mac(const Reading& reading, const KeySpec& spec, const ConfigValue& value);
 [[nodiscard]] std::optional<PortRange> read_ports(const Reading& reading, const KeySpec& spec,
                                                   const ConfigValue& value);
+/// A number, or "lo-hi", within the bounds of the row.
+[[nodiscard]] std::optional<ValueRange> read_range(const Reading& reading, const KeySpec& spec,
+                                                   const ConfigValue& value);
 [[nodiscard]] std::optional<std::uint8_t> read_dscp(const Reading& reading, const KeySpec& spec,
                                                     const ConfigValue& value);
 [[nodiscard]] std::optional<TtlAction> read_ttl(const Reading& reading, const KeySpec& spec, const ConfigValue& value);
@@ -28,6 +31,9 @@ namespace rudder {
 /// Stores a protocol number, none for "any"; false after an error.
 [[nodiscard]] bool read_protocol(const Reading& reading, const KeySpec& spec, const ConfigValue& value,
                                  std::optional<std::uint8_t>& protocol);
+
+/// Adds one entry of a `vlan` list (a range of ids, "none", "any") to the match.
+[[nodiscard]] bool read_vlan(const Reading& reading, const KeySpec& spec, const ConfigValue& value, VlanMatch& vlan);
 
 /// The index of the word among those of the row.
 [[nodiscard]] std::optional<std::size_t> read_word(const Reading& reading, const KeySpec& spec,

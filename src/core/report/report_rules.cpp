@@ -28,7 +28,7 @@ Json dscp_json(std::uint64_t mask) {
     return values;
 }
 
-/// The whole match; an empty list means any.
+/// The whole match; an empty list means any. The rarer fields are there if the rule states them.
 Json match_json(const Match& match) {
     Json fields;
     Json& families = fields["families"] = Json::array();
@@ -40,6 +40,7 @@ Json match_json(const Match& match) {
     fields["src_port"] = texts_json(match.src_ports);
     fields["dst_port"] = texts_json(match.dst_ports);
     fields["dscp"] = dscp_json(match.dscp);
+    if (match.vlan != VlanMatch{}) fields["vlan"] = vlan_texts(match.vlan);
     return fields;
 }
 

@@ -46,6 +46,16 @@ TEST_CASE("a match names its fields in one fixed order") {
           "dscp ef src 10.1.0.0/16 dst 10.0.0.0/8,192.168.0.0/16 proto udp sport 53 dport 5000-5010,6000");
 }
 
+TEST_CASE("a match names VLANs unless it is for untagged packets only") {
+    Match match;
+    match.vlan = {false, {{5, 5}, {7, 9}}};
+    CHECK(match_to_string(match) == "vlan 5,7-9");
+    match.vlan.untagged = true;
+    CHECK(match_to_string(match) == "vlan none,5,7-9");
+    match.vlan = k_vlan_any;
+    CHECK(match_to_string(match) == "vlan any");
+}
+
 TEST_CASE("a match for one family says so unless its prefixes show it") {
     Match match;
     match.family_v6 = false;

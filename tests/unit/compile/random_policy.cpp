@@ -23,17 +23,19 @@ struct Odds {
     std::uint32_t port_range = 40;  ///< of a port to be a range
     std::uint32_t dscp = 10;
     std::uint32_t any_device = 50;
+    std::uint32_t vlan = 5;         ///< of a rule to be for packets in VLANs
 };
 
 Odds odds_of(Shape shape) {
     switch (shape) {
-        case Shape::sparse: return {90, 95, 90, 0, 70, 5, 60, 10, 5, 80};
-        case Shape::nested: return {90, 90, 10, 5, 30, 5, 20, 50, 0, 90};
-        case Shape::wide: return {25, 25, 50, 0, 25, 25, 25, 70, 10, 60};
-        case Shape::overlapping_ports: return {5, 5, 50, 0, 50, 95, 95, 100, 0, 100};
-        case Shape::open: return {3, 3, 50, 0, 20, 3, 5, 50, 10, 60};
-        case Shape::interfaces: return {20, 30, 50, 10, 20, 5, 20, 50, 5, 5};
-        case Shape::lists: return {60, 60, 50, 60, 40, 40, 60, 50, 50, 30};
+        case Shape::sparse: return {90, 95, 90, 0, 70, 5, 60, 10, 5, 80, 0};
+        case Shape::nested: return {90, 90, 10, 5, 30, 5, 20, 50, 0, 90, 0};
+        case Shape::wide: return {25, 25, 50, 0, 25, 25, 25, 70, 10, 60, 10};
+        case Shape::overlapping_ports: return {5, 5, 50, 0, 50, 95, 95, 100, 0, 100, 0};
+        case Shape::open: return {3, 3, 50, 0, 20, 3, 5, 50, 10, 60, 10};
+        case Shape::interfaces: return {20, 30, 50, 10, 20, 5, 20, 50, 5, 5, 5};
+        case Shape::lists: return {60, 60, 50, 60, 40, 40, 60, 50, 50, 30, 20};
+        case Shape::vlans: return {20, 40, 60, 20, 20, 5, 20, 50, 5, 80, 90};
         case Shape::mixed: break;
     }
     return {};
@@ -128,6 +130,25 @@ std::uint64_t random_dscp(Random& random, const Odds& odds) {
     return mask;
 }
 
+/// One id, some, ranges of them, all, and with or without untagged packets.
+VlanMatch random_vlan(Random& random, const Odds& odds) {
+    VlanMatch vlan;
+    if (!chance(random, odds.vlan)) {
+        return vlan;
+    }
+    if (chance(random, 15)) {
+        return chance(random, 50) ? k_vlan_any : VlanMatch{false, k_vlan_any.ids};
+    }
+    vlan.untagged = chance(random, 15);
+    std::uint32_t next = 1 + pick(random, 40) * pick(random, 80);
+    for (std::uint32_t i = chance(random, odds.many) ? 2 + pick(random, 12) : 1; i > 0 && next < 4080; --i) {
+        const std::uint32_t last = next + (chance(random, 30) ? pick(random, 10) : 0);
+        vlan.ids.push_back({next, last});
+        next = last + 2 + pick(random, 100);
+    }
+    return vlan;
+}
+
 void set_type(Random& random, Rule& rule, std::uint32_t devices) {
     rule.type = static_cast<RuleType>(pick(random, 4));
     const bool is_replicate = rule.type == RuleType::replicate;
@@ -160,6 +181,7 @@ Rule random_rule(Random& random, Shape shape, std::size_t rank, std::uint32_t de
     if (may_have_ports && chance(random, odds.src_port)) match.src_ports = random_ports(random, odds);
     if (may_have_ports && chance(random, odds.dst_port)) match.dst_ports = random_ports(random, odds);
     match.dscp = random_dscp(random, odds);
+    match.vlan = random_vlan(random, odds);
     return rule;
 }
 
@@ -210,10 +232,25 @@ std::uint16_t corner(Random& random, const std::vector<PortRange>& ranges) {
 std::uint8_t random_flags(Random& random, std::uint8_t protocol) {
     std::uint8_t flags = 0;
     if (ip_protocol_has_ports(protocol) && chance(random, 97)) flags |= RUDDER_PKT_HAS_PORTS;
-    if (chance(random, 3)) flags |= RUDDER_PKT_TAGGED;
     if (chance(random, 5)) flags |= RUDDER_PKT_SPECIAL;
     if (chance(random, 8)) flags |= RUDDER_PKT_GROUP;
     return flags;
+}
+
+/// Mostly a VLAN of the rule or one beside it.
+void set_vlan(Random& random, const VlanMatch& vlan, rudder_packet& packet) {
+    const bool is_untagged = vlan.ids.empty() ? chance(random, 90) : chance(random, vlan.untagged ? 40 : 5);
+    if (is_untagged) {
+        packet.vlan_tci = chance(random, 5) ? 0xe000 : 0;
+        return;
+    }
+    std::uint32_t id = 1 + pick(random, 4095);
+    if (!vlan.ids.empty() && chance(random, 90)) {
+        const ValueRange& ids = vlan.ids[pick(random, static_cast<std::uint32_t>(vlan.ids.size()))];
+        id = chance(random, 20) ? ids.first - 1 : chance(random, 20) ? ids.last + 1 : ids.first + pick(random, ids.last - ids.first + 1);
+    }
+    packet.vlan_tci = static_cast<std::uint16_t>(pick(random, 8) << 13 | (id & 0xfff));
+    packet.flags |= (id & 0xfff) != 0 ? RUDDER_PKT_TAGGED : 0;
 }
 
 std::uint8_t dscp_of(Random& random, std::uint64_t mask) {
@@ -270,6 +307,7 @@ Probe make_probe(Random& random, const Policy& policy, const Topology& topology)
     corner(random, match.dst, family, packet.dst_be);
     packet.protocol = match.ip_proto && chance(random, 95) ? *match.ip_proto : k_protocols[pick(random, k_protocols.size())];
     packet.flags = random_flags(random, packet.protocol);
+    set_vlan(random, match.vlan, packet);
     if ((packet.flags & RUDDER_PKT_HAS_PORTS) != 0) {
         packet.src_port = corner(random, match.src_ports);
         packet.dst_port = corner(random, match.dst_ports);

@@ -28,6 +28,7 @@ enum class Shape {
     open,               ///< mostly no condition at all
     interfaces,         ///< many devices, globs, lists, exclusions
     lists,              ///< port, prefix and DSCP lists
+    vlans,              ///< packets in VLANs
     mixed,              ///< a bit of everything
 };
 

@@ -65,6 +65,16 @@ bool matches_ports(const Match& match, const rudder_packet& packet) {
            (match.dst_ports.empty() || in_ranges(match.dst_ports, packet.dst_port));
 }
 
+/// `flags` says whether there is a tag with a VID at all.
+bool matches_vlan(const VlanMatch& vlan, const rudder_packet& packet) {
+    if ((packet.flags & RUDDER_PKT_TAGGED) == 0) {
+        return vlan.untagged;
+    }
+    const std::uint32_t id = packet.vlan_tci & 0xfff;
+    return std::any_of(vlan.ids.begin(), vlan.ids.end(),
+                       [id](const ValueRange& ids) { return ids.first <= id && id <= ids.last; });
+}
+
 bool is_installed(const Rule& rule, const Topology& topology) {
     return rule.targets.empty() || std::any_of(rule.targets.begin(), rule.targets.end(), [&](const Target& target) {
                return find_link(topology, target.via) != nullptr;
@@ -93,7 +103,7 @@ bool Reference::matches(const Rule& rule, std::size_t rank, const Probe& probe) 
     const bool is_here = match.direction == probe.direction && probe.ifindex < selected_[rank].size() &&
                          selected_[rank][probe.ifindex];
     if (!is_here || (family == IpFamily::v4 ? !match.family_v4 : !match.family_v6) ||
-        (packet.flags & RUDDER_PKT_TAGGED) != 0 || (match.ip_proto && *match.ip_proto != packet.protocol) ||
+        !matches_vlan(match.vlan, packet) || (match.ip_proto && *match.ip_proto != packet.protocol) ||
         ((match.dscp >> (packet.tos >> 2)) & 1) == 0 || !matches_ports(match, packet)) {
         return false;
     }

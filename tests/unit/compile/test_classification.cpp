@@ -34,7 +34,8 @@ std::string describe(const Probe& probe) {
     std::copy_n(reinterpret_cast<const std::uint8_t*>(p.dst_be), 16, dst.bytes.begin());
     return "ifindex " + std::to_string(probe.ifindex) + " " + to_string(probe.direction) + " " + to_string(src) + ":" +
            std::to_string(p.src_port) + " > " + to_string(dst) + ":" + std::to_string(p.dst_port) + " protocol " +
-           std::to_string(p.protocol) + " dscp " + std::to_string(p.tos >> 2) + " flags " + std::to_string(p.flags);
+           std::to_string(p.protocol) + " dscp " + std::to_string(p.tos >> 2) + " flags " + std::to_string(p.flags) +
+           " vlan tci " + std::to_string(p.vlan_tci);
 }
 
 struct Case {
@@ -71,7 +72,8 @@ std::size_t compare(const Case& c, std::uint64_t seed) {
 }
 
 constexpr Shape k_all_shapes[] = {Shape::sparse, Shape::nested,     Shape::wide,  Shape::overlapping_ports,
-                                  Shape::open,   Shape::interfaces, Shape::lists, Shape::mixed};
+                                  Shape::open,   Shape::interfaces, Shape::lists, Shape::vlans,
+                                  Shape::mixed};
 
 }  // namespace
 
@@ -92,7 +94,7 @@ TEST_CASE("medium random policies give the verdicts of the reference") {
 }
 
 TEST_CASE("large random policies give the verdicts of the reference") {
-    for (const Shape shape : {Shape::sparse, Shape::nested, Shape::mixed, Shape::lists}) {
+    for (const Shape shape : {Shape::sparse, Shape::nested, Shape::mixed, Shape::lists, Shape::vlans}) {
         compare({shape, 10000, 20, 3000}, 2000 + static_cast<std::uint64_t>(shape));
     }
 }

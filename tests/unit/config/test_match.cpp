@@ -134,3 +134,13 @@ TEST_CASE("a set that is named again in one list is not expanded again") {
     REQUIRE(result.policy.has_value());
     CHECK(result.policy->rules.at(0).match.src.size() == 2);
 }
+
+TEST_CASE("VLANs are ids, ranges and words; without the key packets are untagged") {
+    CHECK(match_of("").vlan == VlanMatch{true, {}});
+    CHECK(match_of("vlan = \"none\"").vlan == VlanMatch{true, {}});
+    CHECK(match_of("vlan = 100").vlan == VlanMatch{false, {{100, 100}}});
+    CHECK(match_of("vlan = [\"10-19\", 20, \"NONE\", 4094]").vlan == VlanMatch{true, {{10, 20}, {4094, 4094}}});
+    CHECK(match_of("vlan = \"any\"").vlan == k_vlan_any);
+    CHECK(match_of("vlan = [5, \"any\"]").vlan == k_vlan_any);
+    CHECK(match_of("vlan = [\"any\", 5]").vlan == k_vlan_any);
+}
