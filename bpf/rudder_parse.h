@@ -127,6 +127,14 @@ static __always_inline void rudder_flag_addresses(struct rudder_packet *packet)
 
 /* ---- transport --------------------------------------------------------------------------------- */
 
+/* A first fragment may end within its transport header, behind the ports at the earliest (fragments are multiples of 8
+ * bytes): the checksum over the addresses is in a later one then. */
+static __always_inline int rudder_is_cut_by_fragment(const struct rudder_packet *packet,
+						     const struct rudder_transport_form *form, __u32 bytes)
+{
+	return packet->flags & RUDDER_PKT_FRAGMENT && form->has_ports && bytes >= 8;
+}
+
 /* `bytes`: from the transport header to the end of the IP packet. */
 static __always_inline int rudder_parse_transport(const struct rudder_frame *frame, struct rudder_packet *packet,
 						  __u32 offset, __u32 bytes)
@@ -136,10 +144,12 @@ static __always_inline int rudder_parse_transport(const struct rudder_frame *fra
 
 	if (packet->flags & RUDDER_PKT_LATER_FRAGMENT || offset > RUDDER_MAX_HEADER_BYTES)
 		return RUDDER_PARSE_OK;
-	if (bytes < form.least_bytes)
+	if (bytes < form.least_bytes && !rudder_is_cut_by_fragment(packet, &form, bytes))
 		return RUDDER_PARSE_SHORT;
-	packet->l4_offset = (__u16)offset;
-	packet->l4_checksum = form.checksum;
+	if (bytes >= form.least_bytes || form.checksum == RUDDER_L4_NO_CHECKSUM || form.checksum + 2u <= bytes) {
+		packet->l4_offset = (__u16)offset;
+		packet->l4_checksum = form.checksum;
+	}
 	if (!form.has_ports)
 		return RUDDER_PARSE_OK;
 	at = rudder_at(frame, offset);

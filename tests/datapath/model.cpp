@@ -57,12 +57,15 @@ void parse_transport(const Frame& frame, ModelPacket& p, std::size_t at, std::si
         return;
     }
     const Form form = form_of(p);
-    if (end - at < form.least) {
+    const bool is_cut = end - at < form.least;
+    if (is_cut && (!p.is_fragment || !form.has_ports || end - at < 8)) {
         p.parse = Parse::short_frame;
         return;
     }
-    p.transport = at;
-    p.checksum = form.checksum;
+    if (!is_cut || form.checksum < 0 || end - at >= static_cast<std::size_t>(form.checksum) + 2) {
+        p.transport = at;
+        p.checksum = form.checksum;
+    }
     p.has_ports = form.has_ports;
     if (p.has_ports) {
         p.src_port = static_cast<std::uint16_t>(be16(frame, at));

@@ -63,6 +63,22 @@ void add_v6(Random& random, Stack& stack) {
     }
 }
 
+/// A first fragment that ends within its transport header, or soon after.
+void make_tiny(Random& random, Stack& stack, bool is_v6) {
+    static constexpr std::uint8_t k_protocols[] = {6, 6, 17, 132, 33};
+    const std::uint8_t protocol = k_protocols[below(random, 5)];
+    stack.layers.resize(1);
+    if (is_v6) {
+        stack.layers.emplace_back(Ipv6{.next_header = std::uint8_t{44}});
+        stack.layers.emplace_back(Bytes{{protocol, 0, 0, 1, 0, 0, 0, 7}});
+    } else {
+        stack.layers.emplace_back(Ipv4{.fragment = 0x2000, .protocol = protocol});
+    }
+    Bytes start{{0x0f, 0xa0, 0x13, 0x88}};  // ports 4000 and 5000
+    start.bytes.resize(8 * below(random, 5), 0x5a);
+    stack.layers.emplace_back(start);
+}
+
 void damage(Random& random, Frame& frame) {
     if (one_in(random, 20)) {
         frame.resize(15 + below(random, static_cast<unsigned>(frame.size() - 14)));
@@ -108,6 +124,9 @@ Frame random_frame(Random& random, const MacAddress& dst) {
     is_v6 ? add_v6(random, stack) : add_v4(random, stack);
     add_transport(random, stack, is_v6);
     stack.layers.emplace_back(payload(below(random, 80)));
+    if (one_in(random, 16)) {
+        make_tiny(random, stack, is_v6);
+    }
     Frame frame = stack.build();
     damage(random, frame);
     return frame;

@@ -54,3 +54,25 @@ TEST_CASE("the outermost tag with an id says which VLAN a packet is in") {
         CHECK(takes(in_vlans(true, {{1, 4095}}), row.frame));
     }
 }
+
+TEST_CASE("a first fragment that ends within the TCP header has its ports, and a checksum out of reach") {
+    const auto tiny = [](const Ethernet& ethernet, std::size_t bytes, const std::string& dst, std::uint8_t ttl) {
+        Bytes start{{0x0f, 0xa0, 0x13, 0x88}};
+        start.bytes.resize(bytes, 0x5a);
+        return Frame(ethernet / Ipv4{.dst = dst, .ttl = ttl, .fragment = 0x2000, .protocol = std::uint8_t{6}} / start);
+    };
+    Rewrite address_only, port_only;
+    address_only.dst_ip = address("192.168.100.1");
+    port_only.dst_port = 80;
+    for (const std::size_t bytes : {8u, 16u}) {
+        const Frame in = tiny(arriving(), bytes, "10.1.2.3", 64);
+        Rule by_port = steer("10.0.0.0/8");
+        by_port.match.dst_ports = {{5000, 5000}};
+        by_port.match.src_ports = {{4000, 4000}};
+        check({"steered by ports", policy({by_port}), in, k_redirect, tiny(leaving(), bytes, "10.1.2.3", 63)});
+        by_port.match.dst_ports = {{5001, 5001}};
+        check({"another port", policy({by_port}), in, k_next, {}, 0, false});
+        check({"address", policy({steer("10.0.0.0/8", address_only)}), in, k_next, {}, RUDDER_REASON_HIDDEN_TRANSPORT});
+        check({"port", policy({steer("10.0.0.0/8", port_only)}), in, k_next, {}, RUDDER_REASON_NO_PORTS});
+    }
+}
