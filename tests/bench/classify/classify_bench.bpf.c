@@ -3,18 +3,22 @@
  * What one classification costs: the walk of the product, linear scans of plain rules, and neither, each over a
  * trace. A run takes the next header of the trace, so that no cache has the answer ready.
  *
+ * The maps of the generation and of the scratch memory are the product's, and so is the way to them.
+ *
  * bench_X is timed from outside, over many runs. cold_X empties the caches before each packet and takes the time itself.
  */
 #include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
 #include <linux/types.h>
 
+#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
 #include "classify_bench.h"
-#include "rudder_classifier.h"
+#include "rudder_match.h"
 
 /* Set before loading. */
-const volatile __u32 blob_bytes = 65536;
 const volatile __u32 evicted_pages = 1;
 
 /* Of the one process that runs these programs, one at a time. */
@@ -25,20 +29,6 @@ __u64 rank_sum = 0; /* keeps the work alive */
 __u64 evict_sum = 0;
 __u32 sample_next = 0;
 __u32 samples[BENCH_SAMPLES]; /* nanoseconds of cold runs */
-
-/* The generation as the product reaches it: outer slot 0 -> inner key 0. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__array(values, struct {
-		__uint(type, BPF_MAP_TYPE_ARRAY);
-		__uint(max_entries, 1);
-		__uint(map_flags, BPF_F_RDONLY_PROG);
-		__uint(key_size, sizeof(__u32));
-		__uint(value_size, 65536);
-	});
-} active SEC(".maps");
 
 /* All rules of the linear scans in one value, in order of rank. */
 struct {
@@ -72,23 +62,11 @@ struct {
 	__type(value, struct bench_page);
 } pages SEC(".maps");
 
-struct bench_scratch {
-	struct rudder_packet packet;
-	struct rudder_key key;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct bench_scratch);
-} scratch SEC(".maps");
-
 /* Copies the next header of a trace to where the product's parser leaves a packet. */
-static __always_inline struct bench_scratch *next_header(void *headers)
+static __always_inline struct rudder_scratch *next_header(void *headers)
 {
-	__u32 zero = 0, index;
-	struct bench_scratch *s = bpf_map_lookup_elem(&scratch, &zero);
+	__u32 index;
+	struct rudder_scratch *s = rudder_get_scratch();
 	struct rudder_packet *packet;
 
 	if (!s)
@@ -127,12 +105,12 @@ static long touch_page(__u32 index, void *unused)
 #define BENCH_PROGRAMS(NAME, TRACE)                                                                                    \
 	SEC("tc") int bench_##NAME(struct __sk_buff *skb)                                                              \
 	{                                                                                                              \
-		struct bench_scratch *s = next_header(&TRACE);                                                         \
+		struct rudder_scratch *s = next_header(&TRACE);                                                         \
 		return s ? done(NAME(s)) : 0;                                                                          \
 	}                                                                                                              \
 	SEC("tc") int cold_##NAME(struct __sk_buff *skb)                                                               \
 	{                                                                                                              \
-		struct bench_scratch *s;                                                                               \
+		struct rudder_scratch *s;                                                                               \
 		__u64 start;                                                                                           \
 		__u32 rank;                                                                                            \
 		bpf_loop(evicted_pages, touch_page, NULL, 0);                                                          \
@@ -145,19 +123,20 @@ static long touch_page(__u32 index, void *unused)
 		return done(rank);                                                                                     \
 	}
 
-static __always_inline __u32 empty(const struct bench_scratch *s)
+static __always_inline __u32 empty(const struct rudder_scratch *s)
 {
 	return s->packet.dst_port;
 }
 BENCH_PROGRAMS(empty, trace)
 
-static __always_inline __u32 walk(struct bench_scratch *s)
+static __always_inline __u32 walk(struct rudder_scratch *s)
 {
-	__u32 zero = 0;
-	void *generation = bpf_map_lookup_elem(&active, &zero);
-	void *blob = generation ? bpf_map_lookup_elem(generation, &zero) : NULL;
+	const char *blob = rudder_active_blob();
 
-	return blob ? rudder_classify_packet(blob, blob_bytes, &s->packet, &s->key) : RUDDER_NO_RULE;
+	if (!blob)
+		return RUDDER_NO_RULE;
+	s->generation = ((const struct rudder_blob_header *)blob)->generation;
+	return rudder_classify_packet(blob, blob_bytes, &s->packet, &s->key);
 }
 BENCH_PROGRAMS(walk, trace)
 
@@ -226,7 +205,7 @@ static __always_inline int match_v6(const struct rudder_packet *p, const struct 
 
 /* MATCHES(rule) is true of the first rule that matches, TUPLE(rule) holds its rank. */
 #define BENCH_SCAN(NAME, FAMILY, RULES, TUPLE, MATCHES)                                                                \
-	static __always_inline __u32 NAME(struct bench_scratch *s)                                                     \
+	static __always_inline __u32 NAME(struct rudder_scratch *s)                                                     \
 	{                                                                                                              \
 		const struct rudder_packet *p = &s->packet;                                                            \
 		struct addresses_##FAMILY a = addresses_##FAMILY(p);                                                   \

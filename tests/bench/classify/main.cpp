@@ -36,7 +36,7 @@ struct Options {
     std::vector<std::string> traces;
     std::string json;
     double effort = 1;
-    std::size_t copies = 6;
+    std::size_t copies = 12;
 };
 
 /// The scenarios one after the other, on programs that are loaded once for each tier.
