@@ -44,7 +44,7 @@ bool has_any_via(const Rule& rule, const LinkIndex& links) {
                        [&](const Target& target) { return links.find(target.via) != nullptr; });
 }
 
-RuleState state_of(const Rule& rule, std::vector<HookSpec> hooks, const LinkIndex& links) {
+RuleState state_of(const Rule& rule, HookList hooks, const LinkIndex& links) {
     RuleState state;
     const std::string missing = missing_via(rule, links);
     if (hooks.empty()) {
@@ -109,7 +109,8 @@ private:
 
     Status place_hooks() {
         image_.rules = rule_states(policy_, topology_, links_);
-        std::vector<std::vector<HookSpec>> selections;
+        std::vector<HookList> selections;
+        selections.reserve(image_.rules.size());
         for (const RuleState& state : image_.rules) {
             selections.push_back(state.hooks);
         }
@@ -244,8 +245,8 @@ private:
     const Policy& policy_;
     const Topology& topology_;
     LinkIndex links_;
-    SlotAssignment<CounterKey> counters_;
-    SlotAssignment<NextHopKey> next_hops_;
+    SlotAssignment<CounterSlots> counters_;
+    SlotAssignment<NextHopSlots> next_hops_;
     std::unordered_map<std::string, std::uint32_t> shared_targets_;  ///< bytes of a record: its index
     std::optional<HookTable> hooks_;
     rudder_blob_header header_{};

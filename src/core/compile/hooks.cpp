@@ -8,8 +8,6 @@
 namespace rudder {
 namespace {
 
-using Selections = std::vector<std::vector<HookSpec>>;
-
 std::vector<HookSpec> hooks_of(const Match& match, const Topology& topology) {
     std::vector<HookSpec> hooks;
     for (const auto& [ifindex, link] : topology.links) {
@@ -44,27 +42,40 @@ HookSet to_ranges(const std::vector<std::uint32_t>& classes) {
 
 }  // namespace
 
-std::vector<std::vector<HookSpec>> select_hooks(const Policy& policy, const Topology& topology) {
-    std::map<std::pair<InterfaceSelector, Direction>, std::vector<HookSpec>> known;
-    Selections selections;
+std::vector<HookList> select_hooks(const Policy& policy, const Topology& topology) {
+    std::map<std::pair<InterfaceSelector, Direction>, HookList> known;
+    std::vector<HookList> selections;
     selections.reserve(policy.rules.size());
+    const Match* before = nullptr;
     for (const Rule& rule : policy.rules) {
-        const auto [entry, is_new] = known.try_emplace({rule.match.interface, rule.match.direction});
-        if (is_new) {
-            entry->second = hooks_of(rule.match, topology);
+        const Match& match = rule.match;
+        // Mostly the same interfaces as the rule before.
+        if (before == nullptr || before->direction != match.direction || before->interface != match.interface) {
+            const auto [entry, is_new] = known.try_emplace({match.interface, match.direction});
+            if (is_new) {
+                entry->second = hooks_of(match, topology);
+            }
+            selections.push_back(entry->second);
+        } else {
+            selections.push_back(selections.back());
         }
-        selections.push_back(entry->second);
+        before = &match;
     }
     return selections;
 }
 
-HookTable::HookTable(const std::vector<std::vector<HookSpec>>& selections, const Topology& topology) {
+HookTable::HookTable(const std::vector<HookList>& selections, const Topology& topology) {
     std::map<std::vector<HookSpec>, std::size_t> numbers;
-    std::vector<const std::vector<HookSpec>*> distinct;
-    for (const auto& selection : selections) {
-        const auto [entry, is_new] = numbers.try_emplace(selection, distinct.size());
+    std::vector<HookList> distinct;
+    set_of_rule_.reserve(selections.size());
+    for (const HookList& selection : selections) {
+        if (!distinct.empty() && selection == distinct[set_of_rule_.back()]) {
+            set_of_rule_.push_back(set_of_rule_.back());
+            continue;
+        }
+        const auto [entry, is_new] = numbers.try_emplace({selection.begin(), selection.end()}, distinct.size());
         if (is_new) {
-            distinct.push_back(&entry->first);
+            distinct.push_back(selection);
             hooks_.insert(hooks_.end(), selection.begin(), selection.end());
         }
         set_of_rule_.push_back(entry->second);
@@ -75,10 +86,10 @@ HookTable::HookTable(const std::vector<std::vector<HookSpec>>& selections, const
     make_sets(distinct);
 }
 
-void HookTable::make_classes(const std::vector<const std::vector<HookSpec>*>& distinct, const Topology& topology) {
+void HookTable::make_classes(const std::vector<HookList>& distinct, const Topology& topology) {
     std::map<HookSpec, std::vector<std::size_t>> membership;
     for (std::size_t set = 0; set < distinct.size(); ++set) {
-        for (const HookSpec& hook : *distinct[set]) {
+        for (const HookSpec& hook : distinct[set]) {
             membership[hook].push_back(set);
         }
     }
@@ -90,10 +101,10 @@ void HookTable::make_classes(const std::vector<const std::vector<HookSpec>*>& di
     class_count_ = numbers.size();
 }
 
-void HookTable::make_sets(const std::vector<const std::vector<HookSpec>*>& distinct) {
-    for (const auto* selection : distinct) {
+void HookTable::make_sets(const std::vector<HookList>& distinct) {
+    for (const HookList& selection : distinct) {
         std::vector<std::uint32_t> classes;
-        for (const HookSpec& hook : *selection) {
+        for (const HookSpec& hook : selection) {
             classes.push_back(classes_.at(hook));
         }
         std::sort(classes.begin(), classes.end());

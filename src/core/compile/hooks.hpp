@@ -18,8 +18,8 @@ using HookSet = std::vector<ValueRange>;
 /// mostly one range of classes.
 class HookTable {
 public:
-    /// `selections[i]` are the hooks of rule i, sorted; empty for a rule that is not installed.
-    explicit HookTable(const std::vector<std::vector<HookSpec>>& selections, const Topology& topology);
+    /// `selections[i]` are the hooks of rule i; empty for a rule that is not installed.
+    explicit HookTable(const std::vector<HookList>& selections, const Topology& topology);
 
     [[nodiscard]] const std::vector<HookSpec>& hooks() const { return hooks_; }  ///< sorted, unique
     [[nodiscard]] bool contains(const HookSpec& hook) const { return classes_.contains(hook); }
@@ -29,8 +29,8 @@ public:
     [[nodiscard]] const HookSet& hook_set(std::size_t rule) const { return sets_[set_of_rule_[rule]]; }
 
 private:
-    void make_classes(const std::vector<const std::vector<HookSpec>*>& distinct, const Topology& topology);
-    void make_sets(const std::vector<const std::vector<HookSpec>*>& distinct);
+    void make_classes(const std::vector<HookList>& distinct, const Topology& topology);
+    void make_sets(const std::vector<HookList>& distinct);
 
     std::vector<HookSpec> hooks_;
     std::map<HookSpec, std::uint16_t> classes_;
@@ -40,6 +40,6 @@ private:
 };
 
 /// Which hooks each rule selects; index = rank. A rule whose selector matches no device has none.
-[[nodiscard]] std::vector<std::vector<HookSpec>> select_hooks(const Policy& policy, const Topology& topology);
+[[nodiscard]] std::vector<HookList> select_hooks(const Policy& policy, const Topology& topology);
 
 }  // namespace rudder

@@ -6,12 +6,19 @@
 #include "core/base/result.hpp"
 #include "core/base/topology.hpp"
 
+#include <algorithm>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <initializer_list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -23,6 +30,26 @@ struct HookSpec {
     std::uint32_t ifindex = 0;
     Direction direction = Direction::ingress;
     friend auto operator<=>(const HookSpec&, const HookSpec&) = default;
+};
+
+/// Sorted hooks; many rules select the same ones and share one list. Never changed once made.
+class HookList {
+public:
+    HookList() = default;
+    HookList(std::vector<HookSpec> hooks)
+        : hooks_(hooks.empty() ? nullptr : std::make_shared<const std::vector<HookSpec>>(std::move(hooks))) {}
+    HookList(std::initializer_list<HookSpec> hooks) : HookList(std::vector<HookSpec>(hooks)) {}
+
+    [[nodiscard]] const HookSpec* begin() const { return hooks_ ? hooks_->data() : nullptr; }
+    [[nodiscard]] const HookSpec* end() const { return begin() + size(); }
+    [[nodiscard]] std::size_t size() const { return hooks_ ? hooks_->size() : 0; }
+    [[nodiscard]] bool empty() const { return size() == 0; }
+    friend bool operator==(const HookList& a, const HookList& b) {
+        return a.hooks_ == b.hooks_ || std::equal(a.begin(), a.end(), b.begin(), b.end());
+    }
+
+private:
+    std::shared_ptr<const std::vector<HookSpec>> hooks_;
 };
 
 /// What a next-hop slot stands for; the identity is stable, its MACs and state are not.
@@ -42,11 +69,20 @@ struct CounterKey {
     friend auto operator<=>(const CounterKey&, const CounterKey&) = default;
 };
 
+struct CounterKeyHash {
+    [[nodiscard]] std::size_t operator()(const CounterKey& key) const {
+        return std::hash<std::string_view>()(key.rule) + static_cast<std::size_t>(key.target);
+    }
+};
+/// In no order: sort before showing it.
+using CounterSlots = std::unordered_map<CounterKey, std::uint32_t, CounterKeyHash>;
+using NextHopSlots = std::map<NextHopKey, std::uint32_t>;
+
 /// Numbers that outlive a generation (invariant I6): who owns which counter slot and next-hop slot.
 /// A number released by one assignment is not reused before the generation that still uses it is freed.
 struct Slots {
-    std::map<CounterKey, std::uint32_t> counters;
-    std::map<NextHopKey, std::uint32_t> next_hops;
+    CounterSlots counters;
+    NextHopSlots next_hops;
     std::set<std::uint32_t> uncleared_counters;  ///< released, but zeroing failed: not to be handed out
     friend bool operator==(const Slots&, const Slots&) = default;
 };
@@ -64,7 +100,7 @@ struct Tier {
 struct RuleState {
     bool is_deferred = false;      ///< no device matches its `interface` now, or none of its `via` exists
     std::string reason;            ///< for a deferred rule or target: "no interface eth7"
-    std::vector<HookSpec> hooks;   ///< where it is installed
+    HookList hooks;                ///< where it is installed
 };
 
 struct Image {

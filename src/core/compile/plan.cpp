@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <set>
 
 namespace rudder {
 namespace {
@@ -15,18 +14,28 @@ std::vector<HookSpec> difference(const std::vector<HookSpec>& a, const std::vect
     return result;
 }
 
-template <class Key>
-std::set<std::uint32_t> slots_of(const std::map<Key, std::uint32_t>& owners) {
-    std::set<std::uint32_t> slots;
-    for (const auto& owner : owners) {
-        slots.insert(owner.second);
+/// [slot]: somebody owns it.
+std::vector<bool> marked(const auto& owners) {
+    std::vector<bool> marks;
+    for (const auto& [key, slot] : owners) {
+        if (slot >= marks.size()) {
+            marks.resize(slot + 1);
+        }
+        marks[slot] = true;
     }
-    return slots;
+    return marks;
 }
 
-std::vector<std::uint32_t> released(const std::set<std::uint32_t>& before, const std::set<std::uint32_t>& now) {
+bool is_marked(const std::vector<bool>& marks, std::uint32_t slot) { return slot < marks.size() && marks[slot]; }
+
+/// Marks in `before` that `now` does not have, ascending.
+std::vector<std::uint32_t> released(const std::vector<bool>& before, const std::vector<bool>& now) {
     std::vector<std::uint32_t> result;
-    std::set_difference(before.begin(), before.end(), now.begin(), now.end(), std::back_inserter(result));
+    for (std::uint32_t slot = 0; slot < before.size(); ++slot) {
+        if (before[slot] && !is_marked(now, slot)) {
+            result.push_back(slot);
+        }
+    }
     return result;
 }
 
@@ -35,13 +44,13 @@ bool is_same_image(const Applied& applied, const Image& image) {
 }
 
 void plan_next_hops(const Applied& applied, const std::map<std::uint32_t, NextHopEntry>& wanted, Plan& plan) {
-    const std::set<std::uint32_t> in_use = slots_of(applied.image.slots.next_hops);
+    const std::vector<bool> in_use = marked(applied.image.slots.next_hops);
     for (const auto& [slot, entry] : wanted) {
         const auto present = applied.next_hops.find(slot);
         if (present != applied.next_hops.end() && present->second == entry) {
             continue;
         }
-        (in_use.contains(slot) ? plan.changed_next_hops : plan.new_next_hops).emplace_back(slot, entry);
+        (is_marked(in_use, slot) ? plan.changed_next_hops : plan.new_next_hops).emplace_back(slot, entry);
     }
 }
 
@@ -59,12 +68,13 @@ Plan make_plan(const Applied& applied, const Image& image, const std::map<std::u
     plan_next_hops(applied, next_hops, plan);
     plan.attach = difference(image.hooks, applied.hooks);
     plan.detach = difference(applied.hooks, image.hooks);
-    plan.released_counters = released(slots_of(applied.image.slots.counters), slots_of(image.slots.counters));
-    std::set<std::uint32_t> written = slots_of(applied.image.slots.next_hops);
-    for (const auto& entry : applied.next_hops) {
-        written.insert(entry.first);
+    plan.released_counters = released(marked(applied.image.slots.counters), marked(image.slots.counters));
+    std::vector<bool> written = marked(applied.image.slots.next_hops);
+    for (const auto& [slot, entry] : applied.next_hops) {
+        written.resize(std::max<std::size_t>(written.size(), slot + 1));
+        written[slot] = true;
     }
-    plan.released_next_hops = released(written, slots_of(image.slots.next_hops));
+    plan.released_next_hops = released(written, marked(image.slots.next_hops));
     return plan;
 }
 

@@ -9,11 +9,13 @@
 namespace rudder {
 
 /// Gives each key its previous slot, and new keys the lowest slot that neither the previous nor this generation uses.
-/// `held` are numbers not to be handed out although nobody owns them.
-template <class Key>
+/// `held` are numbers not to be handed out although nobody owns them. `Map`: from keys to slots.
+template <class Map>
 class SlotAssignment {
 public:
-    SlotAssignment(const std::map<Key, std::uint32_t>& previous, const std::set<std::uint32_t>& held)
+    using Key = typename Map::key_type;
+
+    SlotAssignment(const Map& previous, const std::set<std::uint32_t>& held)
         : previous_(previous) {
         for (const auto& entry : previous) {
             mark(entry.second);
@@ -23,21 +25,19 @@ public:
         }
     }
 
-    std::uint32_t assign(const Key& key) {
-        const auto known = assigned_.find(key);
-        if (known != assigned_.end()) {
-            return known->second;
+    std::uint32_t assign(Key key) {
+        const auto [assigned, is_new] = assigned_.try_emplace(std::move(key), 0);
+        if (is_new) {
+            const auto before = previous_.find(assigned->first);
+            assigned->second = before != previous_.end() ? before->second : take_lowest();
+            end_ = std::max(end_, assigned->second + 1);
         }
-        const auto before = previous_.find(key);
-        const std::uint32_t slot = before != previous_.end() ? before->second : take_lowest();
-        end_ = std::max(end_, slot + 1);
-        assigned_.emplace(key, slot);
-        return slot;
+        return assigned->second;
     }
 
     /// One above the highest slot that this generation uses.
     [[nodiscard]] std::uint32_t end() const { return end_; }
-    [[nodiscard]] std::map<Key, std::uint32_t> take() { return std::move(assigned_); }
+    [[nodiscard]] Map take() { return std::move(assigned_); }
 
 private:
     void mark(std::uint32_t slot) {
@@ -54,8 +54,8 @@ private:
         return next_++;
     }
 
-    const std::map<Key, std::uint32_t>& previous_;
-    std::map<Key, std::uint32_t> assigned_;
+    const Map& previous_;
+    Map assigned_;
     std::vector<bool> is_taken_;
     std::uint32_t next_ = 0;
     std::uint32_t end_ = 0;

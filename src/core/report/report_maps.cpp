@@ -165,7 +165,8 @@ Json next_hops_json(const Snapshot& snapshot) {
 
 Json counters_json(const Snapshot& snapshot) {
     Json out = Json::array();
-    for (const auto& [key, slot] : snapshot.image.slots.counters) {
+    const CounterSlots& slots = snapshot.image.slots.counters;
+    for (const auto& [key, slot] : std::map<CounterKey, std::uint32_t>(slots.begin(), slots.end())) {
         const CounterValue value = slot < snapshot.counters.size() ? snapshot.counters[slot] : CounterValue{};
         out.push_back({{"slot", slot},
                        {"rule", key.rule},

@@ -7,16 +7,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
+#include <string_view>
+#include <unordered_map>
 
 namespace rudder {
 namespace {
-
-std::map<std::string_view, const Rule*> by_name(const Policy& policy) {
-    std::map<std::string_view, const Rule*> rules;
-    for (const Rule& rule : policy.rules) rules[rule.name] = &rule;
-    return rules;
-}
 
 void log_rules(Logger& logger, const EventKind& kind, const char* verb, const std::vector<const Rule*>& rules,
                std::uint64_t generation, std::size_t& left) {
@@ -52,18 +47,21 @@ std::string place_text(const Location& where) {
 
 PolicyDifference difference(const Policy& before, const Policy& after) {
     PolicyDifference result;
-    const auto old_rules = by_name(before);
-    const auto new_rules = by_name(after);
+    std::unordered_map<std::string_view, std::size_t> known;
+    known.reserve(before.rules.size());
+    for (std::size_t rank = 0; rank < before.rules.size(); ++rank) known.emplace(before.rules[rank].name, rank);
+    std::vector<bool> is_kept(before.rules.size());
     for (const Rule& rule : after.rules) {
-        const auto found = old_rules.find(rule.name);
-        if (found == old_rules.end()) {
+        const auto found = known.find(rule.name);
+        if (found == known.end()) {
             result.added.push_back(&rule);
-        } else if (!is_same_rule(*found->second, rule)) {
-            result.changed.push_back(&rule);
+            continue;
         }
+        is_kept[found->second] = true;
+        if (!is_same_rule(before.rules[found->second], rule)) result.changed.push_back(&rule);
     }
-    for (const Rule& rule : before.rules) {
-        if (!new_rules.contains(rule.name)) result.removed.push_back(&rule);
+    for (std::size_t rank = 0; rank < before.rules.size(); ++rank) {
+        if (!is_kept[rank]) result.removed.push_back(&before.rules[rank]);
     }
     return result;
 }

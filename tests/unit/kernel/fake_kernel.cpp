@@ -7,8 +7,7 @@
 namespace rudder::test {
 namespace {
 
-template <class Key>
-void add_slots(std::set<std::uint32_t>& slots, const std::map<Key, std::uint32_t>& owners) {
+void add_slots(std::set<std::uint32_t>& slots, const auto& owners) {
     for (const auto& owner : owners) {
         slots.insert(owner.second);
     }

@@ -32,16 +32,15 @@ NextHopKey random_next_hop(std::mt19937& random) {
 std::string random_rule(std::mt19937& random) { return "rule-" + std::to_string(below(random, 8)); }
 
 /// Lowest numbers that neither `before` nor `held` has.
-template <class Key>
-std::map<Key, std::uint32_t> assign(const std::set<Key>& keys, const std::map<Key, std::uint32_t>& before,
-                                    const std::set<std::uint32_t>& held) {
+template <class Map>
+Map assign(const std::set<typename Map::key_type>& keys, const Map& before, const std::set<std::uint32_t>& held) {
     std::set<std::uint32_t> taken = held;
     for (const auto& owner : before) {
         taken.insert(owner.second);
     }
-    std::map<Key, std::uint32_t> slots;
+    Map slots;
     std::uint32_t next = 0;
-    for (const Key& key : keys) {
+    for (const auto& key : keys) {
         const auto known = before.find(key);
         if (known != before.end()) {
             slots[key] = known->second;
@@ -108,8 +107,8 @@ Image image_of(const Wish& wish, const Slots& previous) {
     image.hooks.assign(wish.hooks.begin(), wish.hooks.end());
     image.tier = wish.salt % 2;
     image.blob.push_back(wish.salt);
-    for (const auto& [key, slot] : image.slots.counters) {
-        append(image.blob, slot);
+    for (const CounterKey& key : counters) {
+        append(image.blob, image.slots.counters.at(key));
     }
     for (const auto& [key, slot] : image.slots.next_hops) {
         append(image.blob, slot);
