@@ -51,6 +51,13 @@ std::string image_text(const Json& document) {
                        text_of(*image, "targets"), text_of(*image, "hooks"));
 }
 
+std::string joins_text(const Json& document) {
+    const Json* joins = find(document, "joins");
+    if (joins == nullptr) return "-";
+    return fmt::format("{} multicast groups joined, {} failed, on {} sockets", text_of(*joins, "joined"),
+                       text_of(*joins, "failed"), text_of(*joins, "sockets"));
+}
+
 std::string limits_text(const Json& document) {
     const Json* limits = find(document, "limits");
     if (limits == nullptr) return "-";
@@ -89,6 +96,7 @@ std::string draw_internals(const Json& document, const TableStyle& style) {
         {"last load", last_load_of(document, "last_load_accepted", "last_load_unix_us")},
         {"load took", load_times_text(document)},
         {"image", image_text(document)},
+        {"joins", joins_text(document)},
         {"limits", limits_text(document)},
         {"resyncs", fmt::format("{} netlink, {} inotify overflows", text_of(document, "netlink_resyncs"),
                                 text_of(document, "inotify_overflows"))},

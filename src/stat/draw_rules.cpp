@@ -6,9 +6,11 @@
 namespace rudder::stat {
 namespace {
 
-/// Of an active steer rule the state of its one next hop matters; a deferred rule says so itself.
+/// Of an active steer rule the state of its one next hop matters; a deferred rule says so itself. Groups that cannot be
+/// joined are worse than either.
 std::string shown_state(const Json& rule) {
     const std::string state = text_of(rule, "state");
+    if (const Json* join = find(rule, "join"); join != nullptr && number_of(*join, "failed") > 0) return "join-failed";
     const Json* targets = find(rule, "targets");
     const bool has_one = targets != nullptr && targets->is_array() && targets->size() == 1;
     if (state != "active" || !has_one) return state;
@@ -40,6 +42,31 @@ void add_targets(Table& table, Table::Row parent, const Json& rule) {
     });
 }
 
+constexpr std::uint64_t k_worth_a_word_us = 10'000'000;
+
+std::string failures_of(const Json& join) {
+    std::string text;
+    for_each(join, "errors", [&](const Json& error) {
+        text += fmt::format("{}{} of {} failed: {}", text.empty() ? "" : ", ", text_of(error, "memberships"),
+                            text_of(join, "memberships"), text_of(error, "text"));
+    });
+    return text;
+}
+
+/// What is wrong with the memberships of a rule, as a line; empty if nothing is.
+std::string join_line(const Json& rule) {
+    const Json* join = find(rule, "join");
+    if (join == nullptr || !join->is_object()) return {};
+    const std::string name = text_of(rule, "name");
+    if (text_of(*join, "state") == "waiting") return fmt::format("{} waits for an interface to join on\n", name);
+    const std::string failures = failures_of(*join);
+    if (!failures.empty()) return fmt::format("{} has not joined all groups: {}\n", name, failures);
+    const std::uint64_t silent_us = number_of(*join, "silent_us");
+    if (silent_us < k_worth_a_word_us) return {};
+    return fmt::format("{} has joined on {}, no packets seen for {} s\n", name, joined(*join, "interfaces"),
+                       silent_us / 1'000'000);
+}
+
 }  // namespace
 
 std::string draw_rules(const Json& document, const TableStyle& style) {
@@ -62,11 +89,13 @@ std::string draw_rules(const Json& document, const TableStyle& style) {
         add_targets(table, row, rule);
     });
     std::string deferred;
+    std::string joins;
     for_each(document, "rules", [&](const Json& rule) {
+        joins += join_line(rule);
         if (text_of(rule, "state") != "deferred") return;
         deferred += fmt::format("{} is deferred: {}\n", text_of(rule, "name"), text_of(rule, "reason"));
     });
-    return blocks({table.to_text(), style.has_legend ? deferred : ""});
+    return blocks({table.to_text(), style.has_legend ? deferred + joins : ""});
 }
 
 }  // namespace rudder::stat

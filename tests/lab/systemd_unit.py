@@ -34,6 +34,16 @@ type = "drop"
 match = {{ interface = "eth0", direction = "ingress", dst_ip = "10.{number}.99.0/24" }}
 """
 BAD = GOOD.replace('"ef" }', "64 }")
+JOIN = """[[rule]]
+name = "stream"
+priority = 90
+type = "replicate"
+match = { interface = "eth0", dst_ip = ["239.1.1.1", "ff15::1"] }
+[rule.action]
+join = true
+[[rule.action.targets]]
+via = "eth1"
+"""
 
 
 class Machine:
@@ -243,6 +253,16 @@ def inotify_works_in_the_sandbox(machine, network):
     expect(network.steers(), "the policy does not steer")
 
 
+def multicast_groups_are_joined_in_the_sandbox(machine):
+    machine.write(JOIN, "90.toml")
+    machine.systemctl("reload", "rudderd")
+    shown = machine.do("ip", "maddress", "show", "dev", "eth0").stdout
+    expect("239.1.1.1" in shown and "ff15::1" in shown, f"groups of eth0:\n{shown}")
+    (machine.root / "etc/rudder/conf.d/90.toml").unlink()
+    machine.systemctl("reload", "rudderd")
+    expect("239.1.1.1" not in machine.do("ip", "maddress", "show", "dev", "eth0").stdout, "the group was not left")
+
+
 def a_killed_daemon_comes_back(machine, network):
     pid = machine.show("rudderd", "MainPID")
     machine.systemctl("kill", "-s", "KILL", "rudderd")
@@ -297,6 +317,7 @@ def inside(root):
         network = Network(machine)
         for step in (starts, runs_as_user_rudder_with_three_capabilities, reload_answers_for_good_and_bad_sets, the_journal_holds_the_fields,
                      a_stopped_journal_holds_nothing_up, anybody_may_read_the_status, inotify_works_in_the_sandbox,
+                     multicast_groups_are_joined_in_the_sandbox,
                      a_killed_daemon_comes_back, a_hanging_daemon_is_replaced, stop_leaves_nothing, an_invalid_set_at_start_fails_without_a_restart_loop):
             arguments = (machine, network) if step.__code__.co_argcount == 2 else (machine,)
             step(*arguments)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Senders and receivers in namespaces: UDP sockets that report what they got, raw frames in and out."""
 import dataclasses
+import errno
 import socket
 import struct
 import time
@@ -155,6 +156,10 @@ class Capture:
                 frame, address = self.socket.recvfrom(65535)
             except (TimeoutError, BlockingIOError):
                 break
+            except OSError as error:
+                if error.errno == errno.ENETDOWN:  # said once; the socket goes on when the device is up again
+                    continue
+                raise
             if address[2] != PACKET_OUTGOING and wanted(frame):
                 found.append(frame)
         return found

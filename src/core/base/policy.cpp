@@ -30,7 +30,8 @@ const VlanMatch k_vlan_any{true, {{1, 4095}}};
 
 bool is_same_rule(const Rule& a, const Rule& b) {
     return a.name == b.name && a.priority == b.priority && a.type == b.type && a.match == b.match &&
-           a.targets == b.targets && a.original_passes == b.original_passes && a.failure_drops == b.failure_drops;
+           a.targets == b.targets && a.original_passes == b.original_passes && a.failure_drops == b.failure_drops &&
+           a.join == b.join;
 }
 
 bool is_same_group(const Group& a, const Group& b) {

@@ -120,6 +120,12 @@ struct Group {
     Location where;                    ///< of the group's name
 };
 
+/// Membership in each group of the match's `dst`, on every device the rule selects.
+struct Join {
+    std::vector<IpAddress> sources;  ///< sorted, unique; empty: any source
+    friend bool operator==(const Join&, const Join&) = default;
+};
+
 /// One rule. `original_passes` is for replicate, `failure_drops` for steer.
 struct Rule {
     std::string name;
@@ -129,6 +135,7 @@ struct Rule {
     std::vector<Target> targets;  ///< steer: 1; replicate: 1..64; else none
     bool original_passes = false;
     bool failure_drops = false;
+    std::optional<Join> join;     ///< only at ingress; `match.dst` then holds nothing but multicast host prefixes
     Location where;               ///< of the rule's name
 };
 

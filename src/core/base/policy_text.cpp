@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t k_listed_items = 8;
 constexpr std::uint8_t k_dscp_values = 64;
 
-std::string join(const std::vector<std::string>& items, const char* separator) {
+std::string list(const std::vector<std::string>& items, const char* separator) {
     const std::size_t shown = std::min(items.size(), k_listed_items);
     std::string out;
     for (std::size_t i = 0; i < shown; ++i) {
@@ -113,6 +113,11 @@ std::string steer_to_string(const Rule& rule) {
     return words.text();
 }
 
+/// "join" or "join from 10.0.0.1,10.0.0.2".
+std::string join_to_string(const Join& join) {
+    return join.sources.empty() ? "join" : "join from " + list(texts_of(join.sources), ",");
+}
+
 /// The new destination first, for it is what tells the copies apart.
 std::string copy_to_string(const Target& target) {
     Words words;
@@ -132,7 +137,7 @@ std::string replicate_to_string(const Rule& rule) {
     for (const Target& target : rule.targets) copies.push_back(copy_to_string(target));
     const char* noun = copies.size() == 1 ? "target" : "targets";
     const char* original = rule.original_passes ? "; original passes" : "";
-    return fmt::format("{} {}: {}{}", copies.size(), noun, join(copies, "; "), original);
+    return fmt::format("{} {}: {}{}", copies.size(), noun, list(copies, "; "), original);
 }
 
 }  // namespace
@@ -160,7 +165,7 @@ std::string to_string(const InterfaceSelector& selector) {
     if (selector.any) patterns.emplace_back("any");
     patterns.insert(patterns.end(), selector.include.begin(), selector.include.end());
     for (const std::string& pattern : selector.exclude) patterns.push_back("!" + pattern);
-    return join(patterns, ",");
+    return list(patterns, ",");
 }
 
 std::string way_to_string(const Target& target) {
@@ -172,13 +177,13 @@ std::string match_to_string(const Match& match) {
     Words words;
     const std::string family = unstated_family(match);
     if (!family.empty()) words.add(family);
-    if (match.dscp != k_dscp_any) words.add("dscp", join(dscp_texts(match.dscp), ","));
-    if (!match.src.empty()) words.add("src", join(texts_of(match.src), ","));
-    if (!match.dst.empty()) words.add("dst", join(texts_of(match.dst), ","));
+    if (match.dscp != k_dscp_any) words.add("dscp", list(dscp_texts(match.dscp), ","));
+    if (!match.src.empty()) words.add("src", list(texts_of(match.src), ","));
+    if (!match.dst.empty()) words.add("dst", list(texts_of(match.dst), ","));
     if (match.ip_proto) words.add("proto", ip_protocol_to_string(*match.ip_proto));
-    if (!match.src_ports.empty()) words.add("sport", join(texts_of(match.src_ports), ","));
-    if (!match.dst_ports.empty()) words.add("dport", join(texts_of(match.dst_ports), ","));
-    if (match.vlan != VlanMatch{}) words.add("vlan", join(vlan_texts(match.vlan), ","));
+    if (!match.src_ports.empty()) words.add("sport", list(texts_of(match.src_ports), ","));
+    if (!match.dst_ports.empty()) words.add("dport", list(texts_of(match.dst_ports), ","));
+    if (match.vlan != VlanMatch{}) words.add("vlan", list(vlan_texts(match.vlan), ","));
     return words.text().empty() ? "-" : words.text();
 }
 
@@ -190,16 +195,10 @@ std::vector<std::string> vlan_texts(const VlanMatch& vlan) {
 }
 
 std::string action_to_string(const Rule& rule) {
-    switch (rule.type) {
-        case RuleType::steer:
-            return steer_to_string(rule);
-        case RuleType::replicate:
-            return replicate_to_string(rule);
-        case RuleType::pass:
-        case RuleType::drop:
-            break;
-    }
-    return to_string(rule.type);
+    std::string text = to_string(rule.type);
+    if (rule.type == RuleType::steer) text = steer_to_string(rule);
+    if (rule.type == RuleType::replicate) text = replicate_to_string(rule);
+    return rule.join ? text + "; " + join_to_string(*rule.join) : text;
 }
 
 }  // namespace rudder

@@ -36,6 +36,7 @@ struct Link {
     std::vector<std::string> altnames;
     MacAddress mac;                 ///< zero for a layer-3 device
     std::uint32_t mtu = 0;          ///< bytes of layer 3
+    std::uint32_t carrier_changes = 0;  ///< how often the carrier came or went
     bool is_up = false;             ///< administratively up with carrier (IFF_UP and IFF_RUNNING)
     bool is_loopback = false;
     bool is_layer3 = false;         ///< frames carry no Ethernet header (ARPHRD_NONE, tunnels, PPP)

@@ -149,6 +149,15 @@ private:
             result_.diagnostics.error(
                 std::string(code::too_many_rules), first_excess_rule_,
                 fmt::format("the set has {} rules; the limit is {}, exceeded here", rule_count_, limits_.rules));
+        report_exceeded_budgets();
+    }
+
+    void report_exceeded_budgets() {
+        if (scope_.joins.is_exceeded())
+            result_.diagnostics.error(std::string(code::too_many_joins), scope_.joins.where_exceeded(),
+                                      fmt::format("up to here the rules join more groups, times their sources, than "
+                                                  "the limit of {}",
+                                                  limits_.joins));
         if (scope_.entries.is_exceeded())
             result_.diagnostics.error(
                 std::string(code::too_many_entries), scope_.entries.where_exceeded(),

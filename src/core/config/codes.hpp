@@ -87,12 +87,21 @@ inline constexpr std::string_view duplicate_set = "E0601";
 inline constexpr std::string_view unknown_set = "E0602";
 inline constexpr std::string_view wrong_set = "E0603";
 inline constexpr std::string_view set_content = "E0604";
+inline constexpr std::string_view join_at_egress = "E0701";
+inline constexpr std::string_view join_without_groups = "E0702";
+inline constexpr std::string_view join_prefix = "E0703";
+inline constexpr std::string_view join_unicast = "E0704";
+inline constexpr std::string_view sources_without_join = "E0705";
+inline constexpr std::string_view join_family = "E0706";
+inline constexpr std::string_view too_many_joins = "E0707";
 inline constexpr std::string_view more_warnings = "W0001";
 inline constexpr std::string_view unused_set = "W0601";
 inline constexpr std::string_view shadowed_rule = "W0701";
 inline constexpr std::string_view wrong_icmp = "W0702";
 inline constexpr std::string_view redundant_interface = "W0703";
 inline constexpr std::string_view extension_header = "W0704";
+inline constexpr std::string_view sources_missing = "W0731";
+inline constexpr std::string_view source_not_matched = "W0732";
 
 }  // namespace code
 }  // namespace rudder

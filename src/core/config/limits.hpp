@@ -19,6 +19,7 @@ struct Limits {
     std::size_t key_segments = 8;
     std::size_t document_dots = 50'000;    ///< of dotted keys and headers between two [[table]] headers
     std::size_t list_entries = 4'000'000;  ///< prefixes and port ranges of all rules, named sets expanded
+    std::size_t joins = 16'384;            ///< multicast groups times their sources of all rules with `join`
     std::size_t errors = 1000;             ///< reading stops after that many
     std::size_t warnings = 1000;           ///< more are counted, not kept: they reject nothing
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/config/codes.hpp"
+#include "core/config/read_join.hpp"
 #include "core/config/read_rule.hpp"
 #include "core/config/text.hpp"
 #include "core/config/values.hpp"
@@ -56,15 +57,6 @@ std::optional<IpAddress> read_destination(const Reading& reading, const KeySpec&
     return address;
 }
 
-std::optional<IpAddress> read_source(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
-    const auto address = read_address(reading, spec, value);
-    if (!address) return address;
-    if (address->is_multicast() || address->is_unspecified() || address->is_loopback() ||
-        address->is_limited_broadcast())
-        return refuse(reading, code::unusable_address, value, "cannot be the source of a packet on a link");
-    return address;
-}
-
 Target read_way_out(const Reading& reading, const ConfigTable& table, TableBit table_bit) {
     Target target;
     const WayOutReader reader{reading, table, table_bit};
@@ -72,7 +64,7 @@ Target read_way_out(const Reading& reading, const ConfigTable& table, TableBit t
     reader.field("next_hop", target.next_hop, read_next_hop);
     reader.field("next_hop_mac", target.next_hop_mac, read_mac);
     reader.field("dst_ip", target.rewrite.dst_ip, read_destination);
-    reader.field("src_ip", target.rewrite.src_ip, read_source);
+    reader.field("src_ip", target.rewrite.src_ip, read_source_address);
     reader.field("dst_port", target.rewrite.dst_port, read_port);
     reader.field("src_port", target.rewrite.src_port, read_port);
     reader.field("dscp", target.rewrite.dscp, read_dscp);
@@ -136,6 +128,8 @@ void read_action(const Reading& reading, const Limits& limits, const ConfigTable
         if (const ConfigEntry* targets = find_entry(table, "targets"))
             read_targets(reading, limits, *targets, rule, tables);
     }
+    read_join(reading, table, rule);
+    tables.action = &table;
 }
 
 }  // namespace rudder

@@ -3,6 +3,7 @@
 
 #include "core/config/check_rule.hpp"
 #include "core/config/codes.hpp"
+#include "core/config/read_join.hpp"
 #include "core/config/text.hpp"
 #include "core/config/values.hpp"
 
@@ -88,6 +89,7 @@ RuleReading read_rule(const Reading& reading, RuleScope& scope, const ConfigValu
         read_action_of(reading, scope.limits, table, value.span, *type, rule, tables);
     settle_families(reading, tables, rule);
     check_targets(reading, tables, rule);
+    check_join(reading, scope, tables, rule);
     rule.where = reading.at(result.name_span);
     return result;
 }

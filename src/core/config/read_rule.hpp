@@ -24,16 +24,19 @@ struct RuleReading {
 /// The parts of a rule whose places the checks between them need. *Ownership*: borrows the tables.
 struct RuleTables {
     const ConfigTable* match = nullptr;
+    const ConfigTable* action = nullptr;
     std::vector<const ConfigTable*> ways_out;  ///< index = target
 };
 
 /// What the rules of all files share while they are read. *Ownership*: borrows `limits`.
 struct RuleScope {
-    explicit RuleScope(const Limits& all_limits) : limits(all_limits), entries(all_limits.list_entries) {}
+    explicit RuleScope(const Limits& all_limits) 
+        : limits(all_limits), entries(all_limits.list_entries), joins(all_limits.joins) {}
 
     const Limits& limits;
     NamedSets sets;
     EntryBudget entries;
+    EntryBudget joins;
 };
 
 [[nodiscard]] RuleReading read_rule(const Reading& reading, RuleScope& scope, const ConfigValue& value);

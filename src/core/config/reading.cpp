@@ -103,7 +103,7 @@ bool check_key(const Reading& reading, TableBit table, std::uint8_t types, const
 }
 
 bool takes_string(ValueKind kind) {
-    return kind != ValueKind::integer;
+    return kind != ValueKind::integer && kind != ValueKind::boolean;
 }
 
 bool takes_integer(ValueKind kind) {
@@ -119,6 +119,8 @@ std::string example_value(const KeySpec& spec) {
             return fmt::format("\"{}\"", spec.words.front());
         case ValueKind::integer:
             return spec.key == "priority" ? "100" : "8080";
+        case ValueKind::boolean:
+            return "true";
         case ValueKind::interface_pattern:
             return "\"eth0\"";
         case ValueKind::device:
@@ -168,6 +170,7 @@ bool is_routing_table(const KeySpec& spec, const ConfigValue& value) {
 
 void report_type(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
     std::string wanted = takes_integer(spec.kind) ? "an integer" : "a string";
+    if (spec.kind == ValueKind::boolean) wanted = "true or false";
     if (takes_integer(spec.kind) && takes_string(spec.kind)) wanted += " or a string";
     const bool is_list = value.as_list() != nullptr;
     if (spec.is_list_allowed && !is_list) wanted += ", or a list of these";
@@ -176,6 +179,8 @@ void report_type(const Reading& reading, const KeySpec& spec, const ConfigValue&
         help = "lists are not nested";
     else if (is_list)
         help = "one value only; write one rule per value";
+    else if (spec.kind == ValueKind::boolean && value.as_string() != nullptr)
+        help = "write true or false without quotes";
     else if (value.as_string() != nullptr && is_number(*value.as_string()))
         help = "write the number without quotes";
     else if (value.as_integer() != nullptr)
@@ -220,6 +225,7 @@ void check_keys(const Reading& reading, TableBit table, std::uint8_t types, cons
 
 bool check_scalar(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
     if (value.as_string() != nullptr && takes_string(spec.kind)) return true;
+    if (value.as_boolean() != nullptr && spec.kind == ValueKind::boolean) return true;
     const std::int64_t* number = value.as_integer();
     if (is_routing_table(spec, value)) {
         reading.error(code::key_not_supported, value.span,

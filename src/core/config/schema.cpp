@@ -22,6 +22,7 @@ constexpr std::string_view k_protocol_words[] = {"any",  "tcp",  "udp", "icmp", 
                                                  "ospf", "vrrp", "pim", "ipip", "ipv6",    "l2tp"};
 
 constexpr std::uint8_t k_sending = k_steer | k_replicate;
+constexpr std::uint8_t k_joining = k_steer | k_replicate | k_mirror;
 constexpr std::uint8_t k_way_out = k_action | k_target;
 constexpr ValueKind k_later = ValueKind::unsupported;
 
@@ -113,9 +114,12 @@ constexpr KeySpec k_keys[] = {
     {.tables = k_way_out, .key = "vlan", .kind = k_later, .doc = "VLAN id of the packet that leaves",
      .types = k_sending},
     {.tables = k_way_out, .key = "group", .kind = k_later, .doc = "group of next hops", .types = k_sending},
-    {.tables = k_action, .key = "join", .kind = k_later, .doc = "multicast groups to join", .types = k_replicate},
-    {.tables = k_action, .key = "sources", .kind = k_later, .doc = "sources of the multicast groups to join",
-     .types = k_replicate},
+    {.tables = k_action, .key = "join", .kind = ValueKind::boolean,
+     .doc = "whether the multicast groups of `dst_ip` are joined on the interfaces of the rule", .types = k_joining,
+     .default_text = "false"},
+    {.tables = k_action, .key = "sources", .kind = ValueKind::address,
+     .doc = "the only sources to join the groups for", .types = k_joining, .is_list_allowed = true,
+     .default_text = "any", .code = code::bad_address},
     {.tables = k_way_out, .key = "snap", .kind = k_later, .doc = "bytes of the packet to copy",
      .types = k_replicate | k_mirror | k_capture},
     {.tables = k_way_out, .key = "sample", .kind = k_later, .doc = "one packet out of that many",

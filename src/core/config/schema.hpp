@@ -37,6 +37,7 @@ enum class ValueKind : std::uint8_t {
     name,               ///< string: letters, digits and . _ -
     word,               ///< string: one of `words`
     integer,            ///< integer from `minimum` to `maximum`
+    boolean,            ///< true or false
     table,              ///< a table
     table_list,         ///< a list of tables
     interface_pattern,  ///< string: name or glob, "!" before an exclusion, "any"

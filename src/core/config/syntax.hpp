@@ -33,6 +33,7 @@ struct ConfigValue {
 
     [[nodiscard]] const std::string* as_string() const { return std::get_if<std::string>(&data); }
     [[nodiscard]] const std::int64_t* as_integer() const { return std::get_if<std::int64_t>(&data); }
+    [[nodiscard]] const bool* as_boolean() const { return std::get_if<bool>(&data); }
     [[nodiscard]] const std::vector<ConfigValue>* as_list() const {
         return std::get_if<std::vector<ConfigValue>>(&data);
     }

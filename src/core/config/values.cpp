@@ -105,6 +105,17 @@ std::optional<IpAddress> read_address(const Reading& reading, const KeySpec& spe
     return std::nullopt;
 }
 
+std::optional<IpAddress> read_source_address(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
+    const auto address = read_address(reading, spec, value);
+    if (!address) return address;
+    if (!address->is_multicast() && !address->is_unspecified() && !address->is_loopback() &&
+        !address->is_limited_broadcast())
+        return address;
+    reading.error(code::unusable_address, value.span,
+                  fmt::format("{} cannot be the source of a packet on a link", quoted(*value.as_string())));
+    return std::nullopt;
+}
+
 std::optional<MacAddress> read_mac(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
     const std::string& text = *value.as_string();
     const std::optional<MacAddress> mac = parse_mac_address(text);

@@ -16,6 +16,9 @@ namespace rudder {
                                                   const ConfigValue& value);
 [[nodiscard]] std::optional<IpAddress> read_address(const Reading& reading, const KeySpec& spec,
                                                     const ConfigValue& value);
+/// An address that packets on a link can come from.
+[[nodiscard]] std::optional<IpAddress> read_source_address(const Reading& reading, const KeySpec& spec,
+                                                           const ConfigValue& value);
 [[nodiscard]] std::optional<MacAddress> read_mac(const Reading& reading, const KeySpec& spec, const ConfigValue& value);
 [[nodiscard]] std::optional<PortRange> read_ports(const Reading& reading, const KeySpec& spec,
                                                   const ConfigValue& value);

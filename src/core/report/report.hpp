@@ -3,6 +3,7 @@
 
 #include "core/base/diagnostic.hpp"
 #include "core/compile/image.hpp"
+#include "core/multicast/membership.hpp"
 #include "core/report/kernel_state.hpp"
 #include "core/report/load_times.hpp"
 #include "core/report/log_delivery.hpp"
@@ -10,6 +11,7 @@
 #include "core/base/topology.hpp"
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -52,6 +54,10 @@ struct Snapshot {
     std::vector<HookStatus> hooks;
     std::vector<MapStatus> maps;
     std::vector<KernelFeature> features;
+    Memberships memberships;                ///< in multicast groups, held or refused
+    std::size_t memberships_left_out = 0;   ///< beyond the limit
+    std::size_t membership_sockets = 0;
+    std::map<std::string, std::uint64_t> silent_us;  ///< by rule with `join`: for how long it has seen no packet
     std::string version;
     std::string kernel_release;
 };

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/report/report_joins.hpp"
 #include "core/report/report_json.hpp"
 
 #include <nlohmann/json.hpp>
@@ -31,6 +32,7 @@ public:
         out["is_layer3"] = link.is_layer3;
         out["hooks"] = hooks_json(link.ifindex);
         out["why_no_hook"] = why_no_hook(link);
+        out["joins"] = link_joins_json(snapshot_, link.ifindex);
         return out;
     }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/report/report_joins.hpp"
 #include "core/report/report_json.hpp"
 #include "rudder_abi.h"
 
@@ -82,6 +83,7 @@ std::string report_internals(const Snapshot& snapshot) {
     document["log"] = log_json(snapshot.log);
     document["links"] = snapshot.topology.links.size();
     document["next_hop_queries"] = snapshot.topology.next_hops.size();
+    document["joins"] = joins_summary_json(snapshot);
     document["image"] = image_json(snapshot);
     document["limits"] = limits_json();
     document["features"] = features_json(snapshot.features);

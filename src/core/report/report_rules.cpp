@@ -2,6 +2,7 @@
 #include "core/report/blob_view.hpp"
 #include "core/report/count_index.hpp"
 #include "core/report/next_hop_state.hpp"
+#include "core/report/report_joins.hpp"
 #include "core/report/report_json.hpp"
 
 #include <fmt/format.h>
@@ -93,6 +94,7 @@ public:
         if (rule.type == RuleType::steer) out["on_failure"] = rule.failure_drops ? "drop" : "pass";
         add_state(out, rank);
         counts_.add_counts(out, {rule.name, -1});
+        out["join"] = rule_joins_json(snapshot_, rule);
         out["file"] = rule.where.file;
         out["line"] = rule.where.line;
         Json& targets = out["targets"] = Json::array();

@@ -3,6 +3,7 @@
 
 #include "shell/config/config_watcher.hpp"
 #include "shell/daemon/log_replay.hpp"
+#include "shell/daemon/multicast_keeper.hpp"
 #include "shell/daemon/notify.hpp"
 #include "shell/daemon/policy_keeper.hpp"
 #include "shell/daemon/self_check.hpp"
@@ -23,6 +24,7 @@
 #include <csignal>
 #include <memory>
 #include <optional>
+#include <set>
 #include <systemd/sd-event.h>
 #include <unistd.h>
 #include <utility>
@@ -128,6 +130,7 @@ private:
         topology_.emplace(*monitor_);
         engine_.emplace(*kernel_, *topology_);
         keeper_.emplace(options_.set, settings_.allow_empty, *engine_, logger_);
+        multicast_.emplace(*kernel_, *engine_, logger_);
         return {};
     }
 
@@ -172,6 +175,7 @@ private:
         if (verdict.exit_code != ExitCode::ok) return Failure{verdict.exit_code, {verdict.summary, 0}};
         if (Status status = engine_->verify(); !status) return to_failure(status.error());
         audit_->start(k_audit_interval);
+        multicast_->follow(monitor_->topology().links, {});
         arm_retry();
         if (const auto timeout = notify::watchdog_timeout()) watchdog_->start(*timeout / 2);
         tell_ready();
@@ -183,6 +187,7 @@ private:
         (void)notify::reloading();
         ReloadVerdict verdict = keeper_->reload(request);
         tell_ready();
+        multicast_->follow(monitor_->topology().links, {});
         log_kernel_messages();
         arm_retry();
         return verdict;
@@ -224,8 +229,10 @@ private:
         const bool has_resynced = monitor_->resyncs() != facts_.netlink_resyncs;
         if (has_resynced) log(Priority::warning, event::k_overflow, "netlink events were lost; everything was asked again");
         facts_.netlink_resyncs = monitor_->resyncs();
-        if (!monitor_->take_removed_links().empty() || has_resynced) keeper_->repair();
+        const std::set<std::uint32_t> removed = monitor_->take_removed_links();
+        if (!removed.empty() || has_resynced) keeper_->repair();
         keeper_->reconcile();
+        multicast_->follow(monitor_->topology().links, removed);
         after_change();
     }
 
@@ -238,10 +245,12 @@ private:
     void audit() {
         audit_->start(k_audit_interval);
         keeper_->repair();
+        multicast_->look(monitor_->topology().links);
         after_change();
     }
 
     void after_change() {
+        multicast_->follow(monitor_->topology().links, {});
         (void)notify::status(status_text());
         log_kernel_messages();
         arm_retry();
@@ -272,7 +281,9 @@ private:
         facts_.netlink_resyncs = monitor_->resyncs();
         facts_.inotify_overflows = watcher_->overflows();
         facts_.log = logger_.delivery();
-        return take_snapshot(*kernel_, *engine_, monitor_->topology(), *keeper_, facts_);
+        Snapshot snapshot = take_snapshot(*kernel_, *engine_, monitor_->topology(), *keeper_, facts_);
+        multicast_->describe(snapshot);
+        return snapshot;
     }
 
     void stop() {
@@ -308,6 +319,7 @@ private:
     std::optional<MonitorTopology> topology_;
     std::optional<Engine> engine_;
     std::optional<PolicyKeeper> keeper_;
+    std::optional<MulticastKeeper> multicast_;
     std::unique_ptr<ConfigWatcher> watcher_;
     std::unique_ptr<Timer> retry_;
     std::unique_ptr<Timer> audit_;

@@ -26,11 +26,13 @@ inline constexpr EventKind k_leftovers{"leftovers-removed", "f55650e830684f75a58
 inline constexpr EventKind k_deferred{"rule-deferred", "ec9e464ff3d44d0f98f56e3007dd3df0"};
 inline constexpr EventKind k_active_again{"rule-active-again", "dbb778b4121c4b6a866afbb53a9662d5"};
 inline constexpr EventKind k_log_late{"log-late", "ffa3cac5c1134b2c93e9424e5b2d5661"};
+inline constexpr EventKind k_memberships{"memberships", "10300eaf18f8418ca7b8dd0c623d0ae1"};
+inline constexpr EventKind k_membership_failed{"membership-failed", "80fdccbb01364b56b69fcb23fed93b07"};
 
 inline constexpr EventKind k_all[] = {k_started,    k_stopping,     k_published,     k_rule_added, k_rule_removed,
                                       k_rule_changed, k_rejected,   k_diagnostic,    k_apply_failed, k_apply_warning,
                                       k_overflow,   k_hook_lost,    k_check_failed,  k_start_failed,
                                       k_kernel_message, k_leftovers, k_deferred,    k_active_again,
-                                      k_log_late};
+                                      k_log_late,   k_memberships,  k_membership_failed};
 
 }  // namespace rudder::event

@@ -97,6 +97,7 @@ void read_link_attribute(const Attribute& attribute, Link& link) {
         case IFLA_IFNAME: link.name = read_text(attribute.value); break;
         case IFLA_ADDRESS: link.mac = read_mac(attribute.value).value_or(MacAddress{}); break;
         case IFLA_MTU: link.mtu = read<std::uint32_t>(attribute.value).value_or(0); break;
+        case IFLA_CARRIER_CHANGES: link.carrier_changes = read<std::uint32_t>(attribute.value).value_or(0); break;
         case IFLA_PROP_LIST: read_altnames(attribute.value, link); break;
         case IFLA_LINKINFO: link.kind = read_kind(attribute.value); break;
         default: break;

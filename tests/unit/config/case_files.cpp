@@ -24,6 +24,7 @@ void set_limit(Limits& limits, const std::string& name, std::size_t value) {
         {"line_bytes", &Limits::line_bytes},
         {"document_dots", &Limits::document_dots},
         {"list_entries", &Limits::list_entries},
+        {"joins", &Limits::joins},
         {"errors", &Limits::errors},
         {"warnings", &Limits::warnings},
     };

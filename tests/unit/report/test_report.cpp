@@ -228,3 +228,54 @@ TEST_CASE("bytes that are not UTF-8 are replaced in every document") {
 TEST_CASE("equal snapshots give equal documents") {
     for (const auto report : k_reports) CHECK(report(make_snapshot()) == report(make_snapshot()));
 }
+
+namespace {
+
+/// The fixture's multicast rule with `join`, whose groups are to be joined on eth0 and eth1.
+Snapshot make_joining_snapshot() {
+    Snapshot snapshot = make_snapshot();
+    Rule& rule = snapshot.policy.rules[1];
+    rule.join.emplace();
+    rule.match.interface = {false, {"eth0", "eth1"}, {}};
+    return snapshot;
+}
+
+Membership membership(std::uint32_t ifindex) {
+    return {ifindex, parse_ip_address("239.1.1.1").value(), std::nullopt};
+}
+
+}  // namespace
+
+TEST_CASE("a rule that joins nothing has no join") {
+    for (const Json& rule : read(report_rules, make_snapshot())["rules"]) CHECK(rule["join"].is_null());
+}
+
+TEST_CASE("the memberships of a rule are reported with their state") {
+    Snapshot snapshot = make_joining_snapshot();
+    const auto join = [&] { return read(report_rules, snapshot)["rules"][1]["join"]; };
+    CHECK(join()["state"] == "failed");
+    snapshot.memberships[membership(2)] = 0;
+    snapshot.memberships[membership(3)] = 105;
+    snapshot.silent_us["mc"] = 12'000'000;
+    CHECK(join() == Json::parse(R"({"state":"partial","groups":1,"sources":[],"interfaces":["eth0","eth1"],"memberships":2,"joined":1,
+        "failed":1,"errors":[{"errno":"ENOBUFS","text":"No buffer space available","memberships":1}],"silent_us":12000000})"));
+    snapshot.memberships[membership(3)] = 0;
+    CHECK(join()["state"] == "joined");
+    snapshot.policy.rules[1].match.interface = {false, {"lan7"}, {}};
+    CHECK(join()["state"] == "waiting");
+}
+
+TEST_CASE("the memberships of an interface are reported one by one, and counted for the daemon") {
+    Snapshot snapshot = make_joining_snapshot();
+    snapshot.memberships[membership(2)] = 0;
+    snapshot.memberships[{2, parse_ip_address("232.1.1.1").value(), parse_ip_address("10.0.0.1").value()}] = 19;
+    snapshot.memberships[membership(3)] = 0;
+    snapshot.membership_sockets = 2;
+    const Json interfaces = read(report_interfaces, snapshot)["interfaces"];
+    CHECK(interfaces[0]["joins"].empty());
+    CHECK(interfaces[1]["joins"] == Json::parse(R"([{"group":"232.1.1.1","source":"10.0.0.1","state":"failed","errno":"ENODEV",
+        "reason":"No such device"},{"group":"239.1.1.1","source":null,"state":"joined"}])"));
+    CHECK(interfaces[2]["joins"].size() == 1);
+    CHECK(read(report_internals, snapshot)["joins"] == Json::parse(R"({"memberships":3,"joined":2,"failed":1,
+        "errors":[{"errno":"ENODEV","text":"No such device","memberships":1}],"beyond_limit":0,"sockets":2})"));
+}

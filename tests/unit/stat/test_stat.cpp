@@ -157,3 +157,37 @@ TEST_CASE("colour is used only when the style has it") {
     const Json document = Json::parse(R"({"rules":[{"name":"a","type":"drop","state":"active"}]})");
     CHECK_FALSE(has(draw_rules(document, {true, false}), "\x1b"));
 }
+
+namespace {
+
+std::string rules_with_join(const Json& join) {
+    return draw_rules({{"rules", Json::array({{{"name", "mc"}, {"state", "active"}, {"join", join}}})}}, {true, false});
+}
+
+}  // namespace
+
+TEST_CASE("a rule whose groups are joined and whose packets come is not worth a word") {
+    CHECK_FALSE(has(rules_with_join(nullptr), "mc has"));
+    CHECK_FALSE(has(rules_with_join({{"state", "joined"}, {"interfaces", {"eth0"}}, {"silent_us", 9'000'000}}), "mc has"));
+}
+
+TEST_CASE("what is wrong with the groups of a rule is said below the table") {
+    CHECK(has(rules_with_join({{"state", "joined"}, {"interfaces", {"eth0", "eth1"}}, {"silent_us", 35'700'000}}),
+              "mc has joined on eth0,eth1, no packets seen for 35 s\n"));
+    CHECK(has(rules_with_join({{"state", "waiting"}}), "mc waits for an interface to join on\n"));
+    const std::string failed = rules_with_join({{"state", "partial"}, {"memberships", 500}, {"failed", 3},
+        {"errors", Json::array({{{"memberships", 3}, {"text", "Too many open files"}}})}});
+    CHECK(has(failed, "mc has not joined all groups: 3 of 500 failed: Too many open files\n"));
+    CHECK(has(failed, "join-failed"));
+}
+
+TEST_CASE("the groups joined on an interface are counted beside its ingress hook") {
+    const Json hooks = Json::array({{{"direction", "ingress"}}, {{"direction", "egress"}}});
+    const auto drawn = [&](const Json& states) {
+        Json joins = Json::array();
+        for (const Json& state : states) joins.push_back({{"state", state}});
+        return draw_interfaces({{"interfaces", Json::array({{{"name", "eth0"}, {"hooks", hooks}, {"joins", joins}}})}}, {true, false});
+    };
+    CHECK(has(drawn({"joined", "joined", "failed"}), "2, 1 failed"));
+    CHECK_FALSE(has(drawn(Json::array()), "failed"));
+}
