@@ -247,7 +247,8 @@ Membership membership(std::uint32_t ifindex) {
 }  // namespace
 
 TEST_CASE("a rule that joins nothing has no join") {
-    for (const Json& rule : read(report_rules, make_snapshot())["rules"]) CHECK(rule["join"].is_null());
+    const Json document = read(report_rules, make_snapshot());
+    for (const Json& rule : document["rules"]) CHECK(rule["join"].is_null());
 }
 
 TEST_CASE("the memberships of a rule are reported with their state") {
