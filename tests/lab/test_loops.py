@@ -49,9 +49,11 @@ def pair(lab, left, right):
 
 
 def sent(daemon, name):
-    """How often the targets of a rule were served."""
-    rules = daemon.stat("stats")["rules"]
-    return sum(target["packets"] for rule in rules if rule["name"] == name for target in rule["targets"])
+    """How often a rule sent something: by the counters of its targets, of a steer rule by its own."""
+    rule = next(rule for rule in daemon.stat("stats")["rules"] if rule["name"] == name)
+    if rule["type"] == "steer":
+        return rule["packets"] - sum(rule["failures"].values())
+    return sum(target["packets"] for target in rule["targets"])
 
 
 def reason(daemon, name):

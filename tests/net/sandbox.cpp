@@ -61,6 +61,7 @@ Link link_from_json(const nlohmann::json& entry) {
     link.altnames = entry.value("altnames", std::vector<std::string>{});
     std::sort(link.altnames.begin(), link.altnames.end());
     link.mtu = entry.at("mtu");
+    link.carrier_changes = entry.at("stats64").at("tx").at("carrier_changes");
     const std::vector<std::string> flags = entry.at("flags");
     const auto has = [&](const char* flag) { return std::find(flags.begin(), flags.end(), flag) != flags.end(); };
     // `ip` hides RUNNING behind LOWER_UP and NO-CARRIER.
@@ -164,7 +165,7 @@ MacAddress mac(const std::string& text) {
 
 std::map<std::uint32_t, Link> links_by_ip() {
     std::map<std::uint32_t, Link> links;
-    for (const auto& entry : nlohmann::json::parse(ip_output("-d -j address"))) {
+    for (const auto& entry : nlohmann::json::parse(ip_output("-d -j -s -s address"))) {
         Link link = link_from_json(entry);
         links.emplace(link.ifindex, link);
     }
