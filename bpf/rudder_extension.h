@@ -109,12 +109,15 @@ static RUDDER_INLINE __u32 rudder_extended_rank(const char *blob, __u32 blob_byt
 	__u64 set_at = header->hook_set_offset +
 		       ((__u64)packet->hook_class * header->hook_set_words + (extension->hook_set >> 6)) * 8;
 
+	/* Read next to its check: before Linux 6.3 a bound is forgotten when the compiler keeps an older copy on the stack. */
+	RUDDER_WITHIN_BLOB(set_at, sizeof(__u64));
+	__u64 set_bits = *(const volatile __u64 *)(blob + set_at);
+
 	RUDDER_WITHIN_BLOB(src_at, sizeof(struct rudder_list));
 	__u64 differs = rudder_outside_list((const struct rudder_list *)(blob + src_at), packet->src_port);
 	RUDDER_WITHIN_BLOB(dst_at, sizeof(struct rudder_list));
 	differs |= rudder_outside_list((const struct rudder_list *)(blob + dst_at), packet->dst_port);
-	RUDDER_WITHIN_BLOB(set_at, sizeof(__u64));
-	differs |= ~(*(const __u64 *)(blob + set_at) >> (extension->hook_set & 63)) & 1;
+	differs |= ~(set_bits >> (extension->hook_set & 63)) & 1;
 	differs |= ~(extension->dscp >> (packet->tos >> 2)) & 1;
 	if (extension->conditions != RUDDER_NO_CONDITIONS)
 		differs |= rudder_conditions_differ(blob, blob_bytes, packet, start, extension->conditions);
