@@ -77,13 +77,21 @@ struct rudder_packet {
  * the table until that holds). hash = rudder_hook_hash(ifindex, direction) & hook_mask. */
 #define RUDDER_HOOK_PROBES 8u
 #define RUDDER_HOOK_LAYER3 0x1u /* the device carries no Ethernet header (tun, wireguard, ...) */
+#define RUDDER_HOOK_BOTH 0x2u   /* the device has a hook in the other direction too */
 
 struct rudder_hook {
 	__u32 ifindex;    /* 0: empty entry */
 	__u16 direction;  /* enum rudder_direction */
 	__u16 hook_class; /* hooks served by the same set of rules share one class */
 	__u32 flags;      /* RUDDER_HOOK_* */
-	__u32 reserved;
+	__u32 source_offset; /* ingress: struct rudder_source; 0: the host has no address */
+};
+
+/* What ICMP errors sent from an ingress hook come from: an address of the device, or of another one if it has none.
+ * Zero: the host has none of the family. */
+struct rudder_source {
+	__u32 v4_be;
+	__u32 v6_be[4];
 };
 
 static inline __u32 rudder_hook_hash(__u32 ifindex, __u32 direction)
@@ -256,7 +264,9 @@ enum rudder_reason {
 	RUDDER_REASON_NO_MEMBER = 18,     /* no member of the group is up */
 	RUDDER_REASON_NO_ADDRESS = 19,    /* the egress device has no address of the packet's family */
 	RUDDER_REASON_FORWARDING_OFF = 20, /* the kernel forwards nothing that comes in there, so its tables do not answer */
-	RUDDER_REASON_COUNT = 21,
+	RUDDER_REASON_ICMP_SENT = 21,     /* the sender was told by ICMP; the packet itself counts by its own reason */
+	RUDDER_REASON_ICMP_LIMITED = 22,  /* it was not, there are too many */
+	RUDDER_REASON_COUNT = 23,
 };
 
 struct rudder_failure_key {
@@ -271,6 +281,7 @@ RUDDER_STATIC_ASSERT(sizeof(struct rudder_packet) == 64, "rudder_packet");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, src_port) == 32, "rudder_packet.src_port");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, hook_class) == 48, "rudder_packet.hook_class");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_hook) == 16, "rudder_hook");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_source) == 20, "rudder_source");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_tree) == 12, "rudder_tree");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_blob_header) == 208, "rudder_blob_header");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, hook_offset) == 24, "rudder_blob_header.hook_offset");

@@ -45,7 +45,8 @@ struct {
 /* Stage -> program that rudder_classify goes on to. Each tier has its own, filled by rudderd after loading. */
 #define RUDDER_STAGE_FORWARD 0u  /* rudder_forward; an empty slot only costs speed */
 #define RUDDER_STAGE_CLASSIFY 1u /* rudder_classify, for a packet that starts again */
-#define RUDDER_STAGE_COUNT 2u
+#define RUDDER_STAGE_ANSWER 2u   /* rudder_answer; without it on_failure decides */
+#define RUDDER_STAGE_COUNT 3u
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, RUDDER_STAGE_COUNT);
@@ -118,6 +119,8 @@ struct rudder_scratch {
 	struct rudder_target target;     /* the one being served: global functions cannot be given the blob */
 	struct rudder_rewritten rewritten;
 	__u32 is_original_passing;       /* replicate: the original goes on after the copies */
+	__u32 answer_mtu;                /* a packet that was too big: the least MTU in its way; else 0 */
+	__s32 failure_verdict;           /* for a packet that was not sent */
 	__u32 depth;                     /* how many clone redirects of other packets this one is inside of */
 };
 

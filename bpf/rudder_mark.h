@@ -4,9 +4,9 @@
  * redirects, neighbour queues, segmentation, veth pairs and network namespaces (skb->mark is cleared at the border of a
  * namespace, skb->cb by every layer). The kernel overwrites it when another program ends the chain with TC_ACT_OK.
  *
- * It says how often we sent this packet on within this host, that it is a copy, and that the egress hook of the
- * device it was sent to has not seen it yet. That bit is set only if the device has a hook of ours, which clears it: it
- * can never excuse the packet from another hook.
+ * It says how often we sent this packet on within this host, that it is a copy, and that the hook it was sent to (the
+ * egress hook of a device; the ingress hook for an ICMP error to the own stack) has not seen it yet. That bit is set only if
+ * there is a hook of ours, which clears it: it can never excuse the packet from another hook.
  *
  * The low five bits are 0: other users of tc_index (GRED's queue number, Cilium's flags) live there. Pure but for the last
  * functions.
@@ -22,7 +22,7 @@
 #define RUDDER_MARK_MASK 0xe01fu
 #define RUDDER_MARK_MAGIC 0xa000u
 #define RUDDER_MARK_COPY 0x1000u  /* a copy: never copied again */
-#define RUDDER_MARK_FRESH 0x0800u /* on its way to an egress hook of ours */
+#define RUDDER_MARK_FRESH 0x0800u /* on its way to a hook of ours */
 #define RUDDER_MARK_PASS 0x0020u  /* 64 values from here on: passes, less one */
 #define RUDDER_MARK_PASSES 0x07e0u
 

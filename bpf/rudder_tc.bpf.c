@@ -12,6 +12,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "rudder_abi.h"
+#include "rudder_answer.h"
 #include "rudder_forward.h"
 #include "rudder_mark.h"
 #include "rudder_match.h"
@@ -126,7 +127,7 @@ static __always_inline int rudder_load_target(const char *blob, struct rudder_sc
 static __always_inline int rudder_act_steer(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s,
 					    const struct rudder_rule *rule)
 {
-	int verdict;
+	int verdict, reason;
 
 	if (rudder_load_target(blob, s, rule->first_target)) {
 		rudder_count_failure(rule->counter_slot, RUDDER_REASON_BAD_POLICY);
@@ -135,18 +136,21 @@ static __always_inline int rudder_act_steer(struct __sk_buff *skb, const char *b
 	verdict = rudder_steer(skb);
 	if (verdict >= RUDDER_NEXT)
 		return verdict;
-	rudder_count_failure(s->target.counter_slot == RUDDER_NO_SLOT ? rule->counter_slot : s->target.counter_slot,
-			     -1 - verdict);
-	if (rule->flags & RUDDER_RULE_FAILURE_DROPS && verdict != -1 - RUDDER_REASON_TTL_EXPIRED)
-		return RUDDER_DROP;
-	return RUDDER_NEXT;
+	reason = -1 - verdict;
+	rudder_count_failure(s->target.counter_slot == RUDDER_NO_SLOT ? rule->counter_slot : s->target.counter_slot, reason);
+	s->failure_verdict = RUDDER_NEXT;
+	if (rule->flags & RUDDER_RULE_FAILURE_DROPS && reason != RUDDER_REASON_TTL_EXPIRED)
+		s->failure_verdict = RUDDER_DROP;
+	if (reason == RUDDER_REASON_TOO_BIG || reason == RUDDER_REASON_TTL_EXPIRED)
+		bpf_tail_call(skb, &stages, RUDDER_STAGE_ANSWER);
+	return s->failure_verdict;
 }
 
 static __always_inline int rudder_act_replicate(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s,
 						const struct rudder_rule *rule)
 {
 	int reason = rudder_save_transport(skb, s);
-	int has_expired = 0, has_sent = 0;
+	int has_expired = 0, has_sent = 0, is_owed;
 
 	if (reason != RUDDER_REASON_NONE) {
 		rudder_count_failure(rule->counter_slot, reason);
@@ -165,12 +169,20 @@ static __always_inline int rudder_act_replicate(struct __sk_buff *skb, const cha
 		has_expired |= reason == RUDDER_REASON_TTL_EXPIRED;
 		has_sent |= reason == RUDDER_REASON_NONE;
 	}
-	/* If that is why there is no copy, the stack gets the original even if it was to be consumed: the sender is
-	 * owed an ICMP time exceeded. */
-	if (!s->is_original_passing && (!has_expired || has_sent || s->is_header_added))
+	/* No copy, because the TTL expired or it is too big: the sender of an original that is consumed is told. */
+	is_owed = !s->is_original_passing && !has_sent && !s->is_header_added && (has_expired || s->answer_mtu);
+	if (!s->is_original_passing && !is_owed)
 		return RUDDER_DROP;
 	/* A packet that cannot be restored must not go on as somebody else's. */
-	return rudder_restore(skb) == RUDDER_REASON_NONE ? RUDDER_NEXT : RUDDER_DROP;
+	if (rudder_restore(skb) != RUDDER_REASON_NONE)
+		return RUDDER_DROP;
+	if (!is_owed)
+		return RUDDER_NEXT;
+	if (has_expired)
+		s->answer_mtu = 0;
+	s->failure_verdict = has_expired ? RUDDER_NEXT : RUDDER_DROP;
+	bpf_tail_call(skb, &stages, RUDDER_STAGE_ANSWER);
+	return s->failure_verdict;
 }
 
 /* Takes the short way if the packet can; returns if it cannot. */
@@ -210,6 +222,7 @@ static __always_inline int rudder_act(struct __sk_buff *skb, const char *blob, s
 	}
 	if (rule->action == RUDDER_ACTION_STEER)
 		rudder_try_forward(skb, blob, s, rule);
+	s->answer_mtu = 0;
 	reason = rudder_save_headers(skb, s);
 	if (reason != RUDDER_REASON_NONE) {
 		rudder_count_failure(rule->counter_slot, reason);
@@ -284,7 +297,7 @@ int rudder_classify(struct __sk_buff *skb)
 	const char *blob;
 	__u32 rank;
 
-	if (mark & RUDDER_MARK_FRESH && direction == RUDDER_EGRESS) {
+	if (mark & RUDDER_MARK_FRESH) {
 		rudder_count_reason(RUDDER_REASON_OWN_COPY);
 		return RUDDER_NEXT;
 	}
@@ -316,6 +329,14 @@ int rudder_forward(struct __sk_buff *skb)
 	struct rudder_scratch *s = rudder_get_scratch();
 
 	return s ? rudder_forward_packet(skb, s) : RUDDER_NEXT;
+}
+
+SEC("tc")
+int rudder_answer(struct __sk_buff *skb)
+{
+	struct rudder_scratch *s = rudder_get_scratch();
+
+	return s ? rudder_answer_packet(skb, s) : RUDDER_NEXT;
 }
 
 /* The kernel must read "GPL" here to lend GPL-only helpers; the file's own terms are in its first line. */

@@ -57,33 +57,37 @@ static __always_inline int rudder_find_way(const struct rudder_target *target, s
 	return way->ifindex ? RUDDER_REASON_NONE : RUDDER_REASON_NO_DEVICE;
 }
 
-/* The segments a GSO packet would be cut into, when the kernel cannot tell. */
-static __always_inline int rudder_is_segment_too_big(struct __sk_buff *skb, const struct rudder_packet *packet, __u32 mtu)
+/* Does what a GSO packet will be cut into exceed the MTU? TCP by its own header; for the rest (UDP, tunnels) the kernel
+ * knows more, unless it has not seen the transport header. */
+static __always_inline int rudder_is_segment_too_big(struct __sk_buff *skb, const struct rudder_packet *packet,
+						     const struct rudder_way *way)
 {
 	__u32 headers = packet->l4_offset ? packet->l4_offset - packet->l3_offset : packet->ip_header_bytes;
+	__u32 mtu_bytes = 0;
+	__u8 offset = 0x50;
+	long verdict;
 
-	headers += packet->protocol == RUDDER_IP_TCP ? 20 : 8;
-	return skb->gso_size + headers > mtu;
+	if (packet->protocol == RUDDER_IP_TCP && packet->l4_offset) {
+		bpf_skb_load_bytes(skb, packet->l4_offset + 12, &offset, 1);
+		return skb->gso_size + headers + (__u32)(offset >> 4) * 4 > way->mtu;
+	}
+	verdict = bpf_check_mtu(skb, way->ifindex, &mtu_bytes, 0, BPF_MTU_CHK_SEGS);
+	if (verdict < 0)
+		return skb->gso_size + headers + 8 > way->mtu;
+	return verdict != BPF_MTU_CHK_RET_SUCCESS;
 }
 
 /* By the length at the hook: skb->len may have grown by an Ethernet header since. */
 static __always_inline int rudder_is_too_big(struct __sk_buff *skb, const struct rudder_scratch *s,
 					     const struct rudder_way *way)
 {
-	const struct rudder_packet *packet = &s->packet;
-	__u32 mtu_bytes = 0;
-	long verdict;
-
-	if (s->frame_bytes - packet->l3_offset <= way->mtu)
+	if (s->frame_bytes - s->packet.l3_offset <= way->mtu)
 		return 0;
-	if (!skb->gso_size)
-		return 1;
-	verdict = bpf_check_mtu(skb, way->ifindex, &mtu_bytes, 0, BPF_MTU_CHK_SEGS);
-	return verdict < 0 ? rudder_is_segment_too_big(skb, packet, way->mtu) : verdict != BPF_MTU_CHK_RET_SUCCESS;
+	return !skb->gso_size || rudder_is_segment_too_big(skb, &s->packet, way);
 }
 
 /* Can this device take the packet now? Returns enum rudder_reason. */
-static __always_inline int rudder_check_way(struct __sk_buff *skb, const struct rudder_scratch *s,
+static __always_inline int rudder_check_way(struct __sk_buff *skb, struct rudder_scratch *s,
 					    const struct rudder_way *way)
 {
 	if (!(way->flags & RUDDER_NH_LINK_UP))
@@ -93,10 +97,24 @@ static __always_inline int rudder_check_way(struct __sk_buff *skb, const struct 
 	/* An offloaded priority tag would end up inside the IP header there. */
 	if (way->flags & RUDDER_NH_LAYER3 && skb->vlan_present)
 		return RUDDER_REASON_NOT_WRITABLE;
-	return rudder_is_too_big(skb, s, way) ? RUDDER_REASON_TOO_BIG : RUDDER_REASON_NONE;
+	if (!rudder_is_too_big(skb, s, way))
+		return RUDDER_REASON_NONE;
+	if (!s->answer_mtu || way->mtu < s->answer_mtu)
+		s->answer_mtu = way->mtu;
+	return RUDDER_REASON_TOO_BIG;
 }
 
 /* ---- MAC addresses ----------------------------------------------------------------------------- */
+
+/* The first six bytes in memory of a word, for comparison. */
+static __always_inline __u64 rudder_mac_of(__u64 word)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return word << 16;
+#else
+	return word >> 16;
+#endif
+}
 
 /* Packs both MACs, each in the first six bytes of its word, one behind the other. */
 static __always_inline void rudder_set_macs(__u32 *macs, __u64 dst, __u64 src)

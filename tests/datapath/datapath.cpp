@@ -84,10 +84,12 @@ std::unique_ptr<Datapath> Datapath::load(std::string& why) {
     const std::uint32_t key = 0;
     const int program = bpf_program__fd(bpf->progs.rudder_classify);
     bpf_map_update_elem(bpf_map__fd(bpf->maps.programs), &key, &program, BPF_ANY);
-    const int forward = bpf_program__fd(bpf->progs.rudder_forward);
-    const std::uint32_t again = 1;
-    bpf_map_update_elem(bpf_map__fd(bpf->maps.stages), &key, &forward, BPF_ANY);
-    bpf_map_update_elem(bpf_map__fd(bpf->maps.stages), &again, &program, BPF_ANY);
+    std::uint32_t stage = 0;  // RUDDER_STAGE_*
+    for (const bpf_program* next : {bpf->progs.rudder_forward, bpf->progs.rudder_classify, bpf->progs.rudder_answer}) {
+        const int fd = bpf_program__fd(next);
+        bpf_map_update_elem(bpf_map__fd(bpf->maps.stages), &stage, &fd, BPF_ANY);
+        stage++;
+    }
     return std::unique_ptr<Datapath>(new Datapath(bpf));
 }
 
@@ -185,6 +187,13 @@ void Datapath::reset() {
     while (bpf_map_get_next_key(bpf_map__fd(bpf_->maps.failures), nullptr, &key) == 0) {
         bpf_map_delete_elem(bpf_map__fd(bpf_->maps.failures), &key);
     }
+    fill_buckets();
+}
+
+void Datapath::fill_buckets() {
+    const std::uint32_t key = 0;
+    const std::vector<std::uint64_t> full(2 * static_cast<std::size_t>(libbpf_num_possible_cpus()));
+    bpf_map_update_elem(bpf_map__fd(bpf_->maps.answers), &key, full.data(), BPF_ANY);
 }
 
 Counts Datapath::counts() const {
@@ -211,11 +220,16 @@ Counts Datapath::counts() const {
     return counts;
 }
 
-std::uint32_t Datapath::verified_instructions() const {
-    bpf_prog_info info{};
-    std::uint32_t size = sizeof(info);
-    bpf_obj_get_info_by_fd(bpf_program__fd(bpf_->progs.rudder_classify), &info, &size);
-    return info.verified_insns;
+std::map<std::string, std::uint32_t> Datapath::verified_instructions() const {
+    std::map<std::string, std::uint32_t> verified;
+    bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, bpf_->obj) {
+        bpf_prog_info info{};
+        std::uint32_t size = sizeof(info);
+        bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size);
+        verified[bpf_program__name(program)] = info.verified_insns;
+    }
+    return verified;
 }
 
 bool ip_command(const std::string& arguments) { return std::system(("ip " + arguments).c_str()) == 0; }

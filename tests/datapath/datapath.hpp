@@ -48,8 +48,11 @@ public:
     /// Attaches the entry program to a real device (cls_bpf on its clsact); gone with the device.
     bool attach(std::uint32_t ifindex, Direction direction);
     void reset();
+    /// Lets ICMP errors go at their full rate again.
+    void fill_buckets();
     [[nodiscard]] Counts counts() const;
-    [[nodiscard]] std::uint32_t verified_instructions() const;
+    /// What the verifier followed, by program.
+    [[nodiscard]] std::map<std::string, std::uint32_t> verified_instructions() const;
 
 private:
     explicit Datapath(rudder_tc_bpf* bpf);

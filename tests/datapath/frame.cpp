@@ -58,6 +58,15 @@ Frame ports(std::uint16_t src, std::uint16_t dst, std::size_t size) {
     return header;
 }
 
+Frame icmp(std::uint8_t type, std::uint8_t code, std::uint32_t rest) {
+    Frame header(8);
+    header[0] = type;
+    header[1] = code;
+    put16(header, 4, rest >> 16);
+    put16(header, 6, rest & 0xffff);
+    return header;
+}
+
 struct Wrap {
     Inner& inner;
 
@@ -86,14 +95,10 @@ struct Wrap {
         transport(inner, header, 33, 6, true);
     }
     void operator()(const Icmp& layer) const {
-        Frame header(8);
-        header[0] = layer.type;
-        transport(inner, header, 1, 2, false);
+        transport(inner, icmp(layer.type, layer.code, layer.rest), 1, 2, false);
     }
     void operator()(const Icmp6& layer) const {
-        Frame header(8);
-        header[0] = layer.type;
-        transport(inner, header, 58, 2, true);
+        transport(inner, icmp(layer.type, layer.code, layer.rest), 58, 2, true);
     }
     void operator()(const Extension& layer) const {
         const std::size_t size = layer.type == 44 ? 8 : layer.type == 51 ? (layer.units + 2) * 4 : (layer.units + 1) * 8;
@@ -120,7 +125,7 @@ struct Wrap {
         header[0] = layer.version_ihl.value_or(static_cast<std::uint8_t>(0x40 | header.size() / 4));
         header[1] = layer.tos;
         put16(header, 2, layer.total_length.value_or(static_cast<std::uint16_t>(header.size() + inner.bytes.size())));
-        put16(header, 4, 0x4711);
+        put16(header, 4, layer.identification);
         put16(header, 6, layer.fragment);
         header[8] = layer.ttl;
         header[9] = layer.protocol.value_or(inner.protocol);

@@ -35,6 +35,7 @@ struct Ipv4 {
     std::optional<std::uint8_t> version_ihl{};
     std::optional<std::uint16_t> total_length{};
     std::optional<std::uint16_t> checksum{};
+    std::uint16_t identification = 0x4711;
 };
 struct Ipv6 {
     std::string src = "2001:db8::1";
@@ -74,9 +75,13 @@ struct Dccp {
 };
 struct Icmp {
     std::uint8_t type = 8;
+    std::uint8_t code = 0;
+    std::uint32_t rest = 0;  ///< of the header
 };
 struct Icmp6 {
     std::uint8_t type = 128;
+    std::uint8_t code = 0;
+    std::uint32_t rest = 0;
 };
 struct Bytes {
     Frame bytes;

@@ -5,6 +5,8 @@
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
+#include "rudder_icmp.h"
+#include "rudder_mark.h"
 #include "rudder_parse.h"
 #include "rudder_rewrite.h"
 #pragma GCC diagnostic pop
@@ -63,4 +65,39 @@ int host_rewrite(void *data, const struct rudder_packet *packet, const struct ru
 		memcpy(transport, out.ports_be, 4);
 	memcpy(transport + packet->l4_checksum, &checksum, 2);
 	return RUDDER_REASON_NONE;
+}
+
+__u16 host_lasting_checksum(__u64 rest)
+{
+	return rudder_lasting_checksum(rest);
+}
+
+int host_take_token(struct rudder_test_bucket *bucket, __u64 now_ns)
+{
+	struct rudder_bucket same = { bucket->last_ns, bucket->budget_ns };
+	int result = rudder_take_token(&same, now_ns);
+
+	bucket->last_ns = same.last_ns;
+	bucket->budget_ns = same.budget_ns;
+	return result;
+}
+
+int host_is_mark(__u32 tc_index)
+{
+	return rudder_is_mark(tc_index);
+}
+
+__u32 host_mark_passes(__u32 mark)
+{
+	return rudder_mark_passes(mark);
+}
+
+__u32 host_next_mark(__u32 mark, __u32 flags)
+{
+	return rudder_next_mark(mark, flags);
+}
+
+__u32 host_refuse_again(__u32 mark, __u32 action)
+{
+	return rudder_refuse_again(mark, action);
 }

@@ -27,6 +27,20 @@ int host_parse_plain(struct host_frame frame, struct rudder_packet *packet);
 /* Rewrites the frame in place, transport checksum as a complete one. Returns enum rudder_reason. */
 int host_rewrite(void *data, const struct rudder_packet *packet, const struct rudder_target *target, __u32 direction);
 
+/* rudder_icmp.h */
+struct rudder_test_bucket {
+	__u64 last_ns;
+	__u64 budget_ns;
+};
+__u16 host_lasting_checksum(__u64 rest);
+int host_take_token(struct rudder_test_bucket *bucket, __u64 now_ns);
+
+/* rudder_mark.h */
+int host_is_mark(__u32 tc_index);
+__u32 host_mark_passes(__u32 mark);
+__u32 host_next_mark(__u32 mark, __u32 flags);
+__u32 host_refuse_again(__u32 mark, __u32 action);
+
 #ifdef __cplusplus
 }
 

@@ -423,6 +423,23 @@ ModelResult model_steer(const Rule& rule, int index, const Topology& topology, c
     return {7, made.frame, index, 0};
 }
 
+/// Tells the sender, if that is what a failure comes to.
+ModelResult answered(ModelResult result, const Rule& rule, const Topology& topology, const Link& link, Direction direction,
+                     const ModelPacket& p) {
+    const bool is_too_big = result.reason == RUDDER_REASON_TOO_BIG;
+    const bool may_be_fragmented = p.family == IpFamily::v4 && (result.frame[p.ip + 6] & 0x40) == 0;
+    if ((!is_too_big && result.reason != RUDDER_REASON_TTL_EXPIRED) || (is_too_big && may_be_fragmented && result.verdict == -1)) {
+        return result;
+    }
+    const std::uint32_t mtu = is_too_big ? find_link(topology, rule.targets.front().via)->mtu : 0;
+    if (const auto message = model_icmp(result.frame, p, topology, link, direction, mtu)) {
+        result.verdict = 7;
+        result.frame = *message;
+        result.is_answered = true;
+    }
+    return result;
+}
+
 /// A rule none of whose devices exists is not installed.
 bool is_deferred(const Rule& rule, const Topology& topology) {
     return !rule.targets.empty() && std::none_of(rule.targets.begin(), rule.targets.end(), [&](const Target& target) {
@@ -463,7 +480,7 @@ ModelResult model_run(const Policy& policy, const Topology& topology, const Link
         switch (rule.type) {
             case RuleType::pass: return {-1, frame, index, 0};
             case RuleType::drop: return {2, frame, index, 0};
-            default: return model_steer(rule, index, topology, p, direction, frame);
+            default: return answered(model_steer(rule, index, topology, p, direction, frame), rule, topology, link, direction, p);
         }
     }
     return {-1, frame, -1, 0};

@@ -50,7 +50,13 @@ struct ModelResult {
     Frame frame;                         ///< as it leaves the program
     int rule = -1;                       ///< that counted
     std::uint32_t reason = 0;            ///< counted, 0: none
+    bool is_answered = false;            ///< the frame is an ICMP error now
 };
+/// The ICMP error that tells the sender of the MTU, or (0) that its TTL has expired; none if it must not be told, or by
+/// nobody. The kernel forwards nothing in this network namespace.
+[[nodiscard]] std::optional<Frame> model_icmp(const Frame& frame, const ModelPacket& packet, const Topology& topology,
+                                              const Link& link, Direction direction, std::uint32_t mtu);
+
 /// pass, drop and steer at one hook of `link`.
 [[nodiscard]] ModelResult model_run(const Policy& policy, const Topology& topology, const Link& link, Direction direction,
                                     const Frame& frame);

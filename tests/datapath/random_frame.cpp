@@ -123,7 +123,7 @@ Frame random_frame(Random& random, const MacAddress& dst) {
     const bool is_v6 = one_in(random, 3);
     is_v6 ? add_v6(random, stack) : add_v4(random, stack);
     add_transport(random, stack, is_v6);
-    stack.layers.emplace_back(payload(below(random, 80)));
+    stack.layers.emplace_back(payload(one_in(random, 25) ? below(random, 1600) : below(random, 80)));
     if (one_in(random, 16)) {
         make_tiny(random, stack, is_v6);
     }

@@ -60,9 +60,9 @@ void random_match(Random& random, Rule& rule) {
 }
 
 Target random_target(Random& random, const Rule& rule) {
-    static const char* const k_devices[] = {"out0", "out1", "down", "small", "tunnel", "gone"};
+    static const char* const k_devices[] = {"out0", "out1", "down", "small", "tunnel", "gone", "narrow"};
     Target result;
-    result.via = k_devices[below(random, 20) < 14 ? below(random, 2) : 2 + below(random, 4)];
+    result.via = k_devices[below(random, 20) < 14 ? below(random, 2) : 2 + below(random, 5)];
     const bool is_single = rule.match.family_v4 != rule.match.family_v6;
     result.rewrite = random_rewrite(random, rule.match.family_v4 ? IpFamily::v4 : IpFamily::v6);
     if (!is_single) {
@@ -93,6 +93,13 @@ Policy random_rules(Random& random) {
     return policy(rules);
 }
 
+LinkAddress own(const char* text, unsigned prefix_length) {
+    LinkAddress result;
+    result.address = address(text);
+    result.prefix_length = static_cast<std::uint8_t>(prefix_length);
+    return result;
+}
+
 /// Devices beside the real ones that only the next-hop table knows.
 Topology wider_topology() {
     Topology result = topology();
@@ -109,6 +116,8 @@ Topology wider_topology() {
     add(201, "down", [](Link& link) { link.is_up = false; });
     add(202, "small", [](Link& link) { link.mtu = 68; });
     add(203, "tunnel", [](Link& link) { link.is_layer3 = true; link.mac = {}; });
+    add(204, "narrow", [](Link& link) { link.mtu = 1280; });
+    result.links[link_named("in0").ifindex].addresses = {own("192.0.2.254", 24), own("2001:db8::fe", 64)};
     return result;
 }
 
@@ -146,6 +155,9 @@ struct Expected {
         if (want.reason != 0) {
             reasons[want.reason]++;
         }
+        if (want.is_answered) {
+            reasons[RUDDER_REASON_ICMP_SENT]++;
+        }
     }
 };
 
@@ -154,7 +166,7 @@ struct Expected {
 TEST_CASE("kernel and model treat random packets under random policies alike") {
     Random random(7);
     const Link& link = link_named("in0");
-    std::uint64_t compared = 0, steered = 0, refused = 0;
+    std::uint64_t compared = 0, steered = 0, refused = 0, answered = 0;
     for (int round = 0; round < 400; round++) {
         const Policy rules = random_rules(random);
         Topology world = wider_topology();
@@ -166,6 +178,7 @@ TEST_CASE("kernel and model treat random packets under random policies alike") {
         for (int i = 0; i < 250; i++) {
             const Frame frame = random_frame(random, link.mac);
             const auto direction = below(random, 3) == 0 ? Direction::egress : Direction::ingress;
+            datapath().fill_buckets();
             const Run got = datapath().run(frame, link.ifindex, direction);
             if (got.verdict == k_refused_by_kernel && frame.size() < 54) {
                 continue;  // a test run wants the whole IP header of what the ethertype says
@@ -181,12 +194,13 @@ TEST_CASE("kernel and model treat random packets under random policies alike") {
             compared++;
             steered += want.verdict == 7;
             refused += want.reason != 0;
+            answered += want.is_answered;
         }
         const Counts counts = datapath().counts();
         INFO("round " << round << "\n" << describe(rules));
         REQUIRE((counts.packets == expected.packets));
         REQUIRE((counts.reasons == expected.reasons));
     }
-    WARN(compared << " packets alike, " << steered << " steered, " << refused << " refused with a reason");
+    WARN(compared << " packets alike, " << steered << " steered, " << refused << " refused with a reason, " << answered << " answered by ICMP");
     REQUIRE(steered > compared / 20);
 }

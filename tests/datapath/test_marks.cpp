@@ -222,10 +222,21 @@ TEST_CASE("a mark that comes along is counted on, and a copy stays one") {
     Wire wire;
     Observer observer(wire.far.ifindex, Direction::ingress);
     REQUIRE(datapath().attach(wire.in.ifindex, Direction::ingress));
-    attach_program(setter(k_magic | k_copy | k_fresh | 6 * k_pass), wire.in.ifindex, Direction::ingress, Place::before);
+    attach_program(setter(k_magic | k_copy | 6 * k_pass), wire.in.ifindex, Direction::ingress, Place::before);
     REQUIRE(datapath().publish(policy({sending(RuleType::steer, "mk-in", Direction::ingress)}), wire.world()));
     wire.send();
     CHECK(observer.take() == (k_magic | k_copy | 7 * k_pass));
+}
+
+TEST_CASE("what was sent to our own stack is let go at ingress, too") {
+    Wire wire;
+    Observer observer(wire.in.ifindex, Direction::ingress);
+    REQUIRE(datapath().attach(wire.in.ifindex, Direction::ingress));
+    attach_program(setter(k_magic | k_fresh), wire.in.ifindex, Direction::ingress, Place::before);
+    REQUIRE(datapath().publish(policy({sending(RuleType::steer, "mk-in", Direction::ingress)}), wire.world()));
+    wire.send();
+    CHECK(observer.take() == 0);
+    CHECK(datapath().counts().reasons[RUDDER_REASON_OWN_COPY] == 1);
 }
 
 TEST_CASE("the 65th pass of a packet is its end") {

@@ -181,7 +181,7 @@ TEST_CASE("copies of random packets equal the model's, and the original is resto
             if (is_good && model_matches(rules.rules[0], packet, link_named("in0"), Direction::ingress)) {
                 for (const Target& t : targets) {
                     ModelRewrite made = model_rewrite(frame, packet, t.rewrite, Direction::ingress);
-                    if (made.reason == 0) {
+                    if (made.reason == 0 && frame.size() - packet.ip <= link_named("out0").mtu) {
                         std::copy_n(k_next_hop_mac.bytes.begin(), 6, made.frame.begin());
                         std::copy_n(link_named("out0").mac.bytes.begin(), 6, made.frame.begin() + 6);
                         if (packet.ip >= 18) {  // the receiving kernel takes a tag out of the frame

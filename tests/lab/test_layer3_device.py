@@ -1,41 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """A device without link-layer header (tun) works as egress and as ingress of a rule."""
-import fcntl
-import os
-import select
-import struct
-
-from lab import Crossroads, Daemon, Skip, expect_equal, main
-from traffic import UdpReceiver, ipv4, send_udp, udp
-
-TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000
-
-
-class Tun:
-    """A tun device; what leaves by it can be read here, what is written here arrives on it."""
-
-    def __init__(self, namespace, device, *addresses):
-        with namespace.entered():
-            try:
-                self.file = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
-                fcntl.ioctl(self.file, TUNSETIFF, struct.pack("16sH", device.encode(), IFF_TUN | IFF_NO_PI))
-            except OSError as error:
-                raise Skip(f"no tun device: {error}") from error
-        namespace.up(device, *addresses)
-
-    def read(self, count, seconds=2.0):
-        found, poll = [], select.poll()
-        poll.register(self.file, select.POLLIN)
-        while len(found) < count and poll.poll(seconds * 1000):
-            packet = os.read(self.file, 65535)
-            if packet[0] >> 4 == 4 and packet[9] == 17:
-                found.append(packet)
-        return found
-
-    def write(self, packet):
-        os.write(self.file, packet)
-
+from lab import Crossroads, Daemon, expect_equal, main
+from traffic import Tun, UdpReceiver, ipv4, send_udp, udp
 
 RULE = """
 [[rule]]

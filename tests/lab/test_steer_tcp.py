@@ -140,7 +140,7 @@ def only_transmit_checksums_off():
     transfer(lab.c, lab.sender, "10.10.0.1", 8080, 80)
 
 
-def what_is_larger_than_the_egress_mtu_goes_to_the_stack_which_tells_the_sender():
+def what_is_larger_than_the_egress_mtu_is_told_to_the_sender():
     lab = Crossroads()
     lab.router.ip("route", "replace", "10.20.0.0/16", "via", "10.10.2.1")
     lab.router.ip("link", "set", "eth2", "mtu", "1300")
@@ -159,4 +159,4 @@ main(__doc__,
      ipv6_with_rewrite_in_both_directions_offloads_on,
      ipv6_with_rewrite_in_both_directions_offloads_off,
      only_transmit_checksums_off,
-     what_is_larger_than_the_egress_mtu_goes_to_the_stack_which_tells_the_sender)
+     what_is_larger_than_the_egress_mtu_is_told_to_the_sender)

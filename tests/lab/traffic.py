@@ -2,14 +2,20 @@
 """Senders and receivers in namespaces: UDP sockets that report what they got, raw frames in and out."""
 import dataclasses
 import errno
+import fcntl
+import os
+import select
 import socket
 import struct
 import time
+
+from lab import Skip
 
 IP_RECVTOS, IP_RECVTTL, IP_PKTINFO = 13, 12, 8
 IPV6_RECVTCLASS, IPV6_TCLASS, IPV6_RECVHOPLIMIT, IPV6_HOPLIMIT, IPV6_RECVPKTINFO, IPV6_PKTINFO = 66, 67, 51, 52, 49, 50
 SO_NO_CHECK, SO_RCVBUFFORCE = 11, 33
 PACKET_OUTGOING = 4
+TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000
 ETH_P_ALL = 3
 
 
@@ -173,6 +179,32 @@ class FrameSender:
 
     def send(self, frame):
         self.socket.send(frame)
+
+
+class Tun:
+    """A tun device; what leaves by it can be read here, what is written here arrives on it."""
+
+    def __init__(self, namespace, device, *addresses):
+        with namespace.entered():
+            try:
+                self.file = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+                fcntl.ioctl(self.file, TUNSETIFF, struct.pack("16sH", device.encode(), IFF_TUN | IFF_NO_PI))
+            except OSError as error:
+                raise Skip(f"no tun device: {error}") from error
+        namespace.up(device, *addresses)
+
+    def read(self, count, seconds=2.0, protocol=17):
+        """IPv4 packets of a protocol that left by the device."""
+        found, poll = [], select.poll()
+        poll.register(self.file, select.POLLIN)
+        while len(found) < count and poll.poll(seconds * 1000):
+            packet = os.read(self.file, 65535)
+            if packet[0] >> 4 == 4 and packet[9] == protocol:
+                found.append(packet)
+        return found
+
+    def write(self, packet):
+        os.write(self.file, packet)
 
 
 def mac_bytes(text):

@@ -43,6 +43,10 @@ constexpr std::array k_reasons = {
     ReasonEntry{RUDDER_REASON_NO_ADDRESS, "no-address", "the egress interface has no address of the packet's family"},
     ReasonEntry{RUDDER_REASON_FORWARDING_OFF, "forwarding-off",
                 "the kernel forwards nothing that comes in through the interface, so its routing table was not asked"},
+    ReasonEntry{RUDDER_REASON_ICMP_SENT, "icmp-sent",
+                "the sender of a packet that was too big or whose TTL had run out was told by ICMP"},
+    ReasonEntry{RUDDER_REASON_ICMP_LIMITED, "icmp-limited",
+                "the sender of a packet that was too big or whose TTL had run out was not told: more than 1000 a second"},
 };
 
 constexpr bool is_indexed_by_reason() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/compile/records.hpp"
 
+#include "core/compile/icmp_sources.hpp"
 #include "core/compile/limits.hpp"
 
 #include <algorithm>
@@ -83,7 +84,9 @@ rudder_hook hook_record(const HookSpec& hook, const HookTable& hooks, const Topo
     record.ifindex = hook.ifindex;
     record.direction = static_cast<std::uint16_t>(hook.direction);
     record.hook_class = hooks.class_of(hook);
-    record.flags = topology.links.at(hook.ifindex).is_layer3 ? RUDDER_HOOK_LAYER3 : 0;
+    record.flags = topology.links.at(hook.ifindex).is_layer3 ? RUDDER_HOOK_LAYER3 : 0u;
+    const Direction other = hook.direction == Direction::ingress ? Direction::egress : Direction::ingress;
+    record.flags |= hooks.contains({hook.ifindex, other}) ? RUDDER_HOOK_BOTH : 0u;
     return record;
 }
 
@@ -139,9 +142,15 @@ Status write_hook_table(BlobWriter& blob, const HookTable& hooks, const Topology
     }
     header.hook_offset = static_cast<std::uint32_t>(blob.align(16));
     header.hook_mask = static_cast<std::uint32_t>(size - 1);
-    for (const rudder_hook& record : *table) {
+    IcmpSources sources(topology, blob.size() + size * sizeof(rudder_hook));
+    for (rudder_hook& record : *table) {
+        if (record.ifindex != 0 && record.direction == RUDDER_INGRESS) {
+            record.source_offset = sources.offset_of(topology.links.at(record.ifindex));
+        }
         blob.append(record);
     }
+    sources.write(blob);
+    blob.align(16);
     return {};
 }
 

@@ -18,7 +18,8 @@ namespace rudder {
 /// The record without next hop and counter slot.
 [[nodiscard]] rudder_target encode_target(const Rule& rule, const Target& target);
 
-/// The hash table of hooks, grown until no search takes more than RUDDER_HOOK_PROBES steps.
+/// The hash table of hooks, grown until no search takes more than RUDDER_HOOK_PROBES steps, and the sources of ICMP
+/// errors behind it.
 /// *Errors*: no reasonable size gives that.
 Status write_hook_table(BlobWriter& blob, const HookTable& hooks, const Topology& topology, rudder_blob_header& header);
 

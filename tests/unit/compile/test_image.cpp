@@ -112,6 +112,44 @@ TEST_CASE("a replicate rule sends the copies it can") {
     CHECK((target_of(image, 0, 1).flags & RUDDER_TARGET_DEFERRED) == 0);
 }
 
+TEST_CASE("an ingress hook knows what its ICMP errors come from") {
+    Topology topology = make_topology(4);
+    const auto own = [](const char* text, AddressScope scope = AddressScope::global) {
+        LinkAddress result;
+        result.address = address(text);
+        result.prefix_length = 24;
+        result.scope = scope;
+        return result;
+    };
+    Link& first = topology.links.at(find_link(topology, "eth0")->ifindex);
+    Link& second = topology.links.at(find_link(topology, "eth1")->ifindex);
+    first.addresses = {own("169.254.1.1", AddressScope::link), own("10.0.0.1"), own("10.0.0.2"), own("fe80::1", AddressScope::link)};
+    second.addresses = {own("2001:db8::2")};
+    Rule out = steer("out", "eth2", "eth3");
+    out.match.direction = Direction::egress;
+    const Image image = compiled(policy({steer("a", "eth0", "eth3"), steer("b", "eth1", "eth3"), steer("c", "eth2", "eth3"), out}), topology);
+    const auto hook = [&](const char* name, Direction direction) {
+        const rudder_blob_header header = header_of(image);
+        for (std::uint32_t i = 0; i <= header.hook_mask; i++) {
+            const auto record = record_at<rudder_hook>(image.blob, header.hook_offset + i * sizeof(rudder_hook));
+            if (record.ifindex == find_link(topology, name)->ifindex && record.direction == static_cast<std::uint16_t>(direction)) {
+                return record;
+            }
+        }
+        return rudder_hook{};
+    };
+    for (const char* name : {"eth0", "eth1", "eth2"}) {
+        INFO(name);
+        const auto source = record_at<rudder_source>(image.blob, hook(name, Direction::ingress).source_offset);
+        CHECK(std::memcmp(&source.v4_be, address("10.0.0.1").bytes.data(), 4) == 0);
+        CHECK(std::memcmp(source.v6_be, address("2001:db8::2").bytes.data(), 16) == 0);
+    }
+    CHECK(hook("eth2", Direction::egress).source_offset == 0);
+    CHECK(hook("eth0", Direction::ingress).flags == 0);
+    CHECK(hook("eth2", Direction::ingress).flags == RUDDER_HOOK_BOTH);
+    CHECK(hook("eth2", Direction::egress).flags == RUDDER_HOOK_BOTH);
+}
+
 TEST_CASE("a target says whether its device has an egress hook") {
     Rule out = steer("out", "eth1", "eth2");
     out.match.direction = Direction::egress;
