@@ -157,7 +157,7 @@ struct rudder_rule {
 #define RUDDER_REWRITE_DST_PORT 0x04u
 #define RUDDER_REWRITE_SRC_PORT 0x08u
 #define RUDDER_REWRITE_DSCP 0x10u
-#define RUDDER_TARGET_DEFERRED 0x80u /* its device does not exist now: skip and count */
+#define RUDDER_TARGET_DEFERRED 0x80u /* cannot be used now: skip and count; next_hop says why (NO_DEVICE, NO_ADDRESS) */
 #define RUDDER_TARGET_GROUP 0x100u   /* one of several: next_hop is a slot of the group table, the members' own targets
 				      * start at first_member */
 #define RUDDER_TARGET_TABLE 0x200u   /* next_hop is the number of a routing table of the kernel */
@@ -179,7 +179,7 @@ enum rudder_ttl_mode {
 
 /* One way out: where to, and what to change on the way. */
 struct rudder_target {
-	__u32 next_hop;     /* index into the next-hop table; but see RUDDER_TARGET_GROUP and _TABLE */
+	__u32 next_hop;     /* index into the next-hop table; but see RUDDER_TARGET_DEFERRED, _GROUP and _TABLE */
 	__u32 counter_slot; /* stable for (rule name, target index); RUDDER_NO_SLOT: the rule's count says it all */
 	__u16 flags;        /* RUDDER_REWRITE_* | RUDDER_TARGET_* */
 	__u8 ttl_mode;      /* enum rudder_ttl_mode */
@@ -260,7 +260,7 @@ enum rudder_reason {
 	RUDDER_REASON_BAD_POLICY = 14,    /* the blob refers outside itself: a bug of ours */
 	RUDDER_REASON_HIDDEN_TRANSPORT = 15, /* an address is to be rewritten, a checksum over it may be out of reach */
 	RUDDER_REASON_LOOP = 16,          /* we have sent it on RUDDER_MAX_PASSES times: dropped */
-	RUDDER_REASON_RATE_LIMITED = 17,  /* over the rate the rule allows: the copy is left out */
+	RUDDER_REASON_RATE_LIMITED = 17,  /* beyond the limit of the rule or target */
 	RUDDER_REASON_NO_MEMBER = 18,     /* no member of the group is up */
 	RUDDER_REASON_NO_ADDRESS = 19,    /* the egress device has no address of the packet's family */
 	RUDDER_REASON_FORWARDING_OFF = 20, /* the kernel forwards nothing that comes in there, so its tables do not answer */

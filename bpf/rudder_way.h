@@ -44,7 +44,7 @@ static __always_inline int rudder_find_way(const struct rudder_target *target, s
 	const struct rudder_next_hop *slot;
 
 	if (target->flags & RUDDER_TARGET_DEFERRED)
-		return RUDDER_REASON_NO_DEVICE;
+		return index == RUDDER_REASON_NO_ADDRESS ? RUDDER_REASON_NO_ADDRESS : RUDDER_REASON_NO_DEVICE;
 	slot = bpf_map_lookup_elem(&next_hops, &index);
 	if (!slot)
 		return RUDDER_REASON_BAD_POLICY;

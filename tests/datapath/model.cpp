@@ -395,11 +395,22 @@ ModelResult refused(const Rule& rule, int index, const Frame& frame, std::uint32
     return {drops ? 2 : -1, frame, index, reason};
 }
 
+/// What `src_ip = "interface"` means here: the only address of that family.
+std::optional<IpAddress> only_address(const Link& link, IpFamily family) {
+    const auto own = std::find_if(link.addresses.begin(), link.addresses.end(),
+                                  [&](const LinkAddress& address) { return address.address.family == family; });
+    return own == link.addresses.end() ? std::nullopt : std::optional(own->address);
+}
+
 ModelResult model_steer(const Rule& rule, int index, const Topology& topology, const ModelPacket& p, Direction direction,
                         const Frame& frame) {
     const Target& target = rule.targets.front();
     const Link* out = find_link(topology, target.via);
-    ModelRewrite made = model_rewrite(frame, p, target.rewrite, direction);
+    Rewrite rewrite = target.rewrite;
+    if (rewrite.is_src_of_interface) {
+        rewrite.src_ip = only_address(*out, p.family);
+    }
+    ModelRewrite made = model_rewrite(frame, p, rewrite, direction);
     if (made.reason != 0) {
         return refused(rule, index, frame, made.reason);
     }
@@ -441,9 +452,16 @@ ModelResult answered(ModelResult result, const Rule& rule, const Topology& topol
 }
 
 /// A rule none of whose devices exists is not installed.
+bool is_usable(const Rule& rule, const Target& target, const Topology& topology) {
+    const Link* out = find_link(topology, target.via);
+    const IpFamily family = rule.match.family_v4 ? IpFamily::v4 : IpFamily::v6;
+    return out != nullptr && (!target.rewrite.is_src_of_interface || only_address(*out, family));
+}
+
+/// A rule none of whose devices exists, or has the address it needs, is not installed.
 bool is_deferred(const Rule& rule, const Topology& topology) {
     return !rule.targets.empty() && std::none_of(rule.targets.begin(), rule.targets.end(), [&](const Target& target) {
-        return find_link(topology, target.via) != nullptr;
+        return is_usable(rule, target, topology);
     });
 }
 

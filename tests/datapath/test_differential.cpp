@@ -68,6 +68,9 @@ Target random_target(Random& random, const Rule& rule) {
     if (!is_single) {
         result.rewrite.dst_ip.reset();
         result.rewrite.src_ip.reset();
+    } else if (below(random, 6) == 0) {
+        result.rewrite.src_ip.reset();
+        result.rewrite.is_src_of_interface = true;
     }
     switch (below(random, 4)) {
         case 0: break;
@@ -118,6 +121,9 @@ Topology wider_topology() {
     add(203, "tunnel", [](Link& link) { link.is_layer3 = true; link.mac = {}; });
     add(204, "narrow", [](Link& link) { link.mtu = 1280; });
     result.links[link_named("in0").ifindex].addresses = {own("192.0.2.254", 24), own("2001:db8::fe", 64)};
+    result.links[link_named("out0").ifindex].addresses = {own("192.0.2.1", 24), own("2001:db8:7::1", 64)};
+    result.links[link_named("out1").ifindex].addresses = {own("192.0.2.129", 25)};
+    result.links[203].addresses = {own("2001:db8:8::1", 64)};
     return result;
 }
 

@@ -143,6 +143,24 @@ TEST_CASE("a copy that cannot be sent is counted and harms no other") {
     CHECK(counts.failures.size() == 4);
 }
 
+TEST_CASE("a copy that is to have its device's address waits for one and harms no other") {
+    Topology world = topology();
+    LinkAddress own;
+    own.address = address("192.0.2.77");
+    own.prefix_length = 24;
+    world.links[link_named("out0").ifindex].addresses = {own};
+    Rewrite masked = to("10.1.1.1");
+    masked.is_src_of_interface = true;
+    Receiver receiver("p-out0");
+    REQUIRE(datapath().publish(policy({copies_of("239.1.1.1/32", {target("out1", masked), target("out0", masked)}, false)}), world));
+    CHECK(run_in(arriving() / Ipv4{.dst = "239.1.1.1"} / Udp{} / payload(9)).verdict == 2);
+    const auto got = receiver.take(1);
+    REQUIRE(got.size() == 1);
+    const Frame want = leaving() / Ipv4{.src = "192.0.2.77", .dst = "10.1.1.1"} / Udp{} / payload(9);
+    CHECK((got[0] == want));
+    CHECK((datapath().counts().failures[{{"r", 0}, RUDDER_REASON_NO_ADDRESS}] == 1));
+}
+
 TEST_CASE("an original whose copies have all expired goes to the stack, consumed or not") {
     const Frame in = arriving() / Ipv4{.dst = "10.7.7.7", .ttl = 1} / Udp{} / payload(9);
     Rewrite fresh = to("10.1.1.2");

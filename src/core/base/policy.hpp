@@ -67,6 +67,7 @@ struct TtlAction {
 struct Rewrite {
     std::optional<IpAddress> dst_ip;
     std::optional<IpAddress> src_ip;
+    bool is_src_of_interface = false;  ///< src_ip is the address of the egress device; the rule is for one family
     std::optional<std::uint16_t> dst_port;
     std::optional<std::uint16_t> src_port;
     std::optional<std::uint8_t> dscp;

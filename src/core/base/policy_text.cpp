@@ -85,6 +85,7 @@ std::string rewrite_to_string(const Rewrite& rewrite) {
     if (rewrite.dst_ip) words.add("dst", to_string(*rewrite.dst_ip));
     if (rewrite.dst_port) words.add("dport", fmt::format("{}", *rewrite.dst_port));
     if (rewrite.src_ip) words.add("src", to_string(*rewrite.src_ip));
+    if (rewrite.is_src_of_interface) words.add("src", "interface");
     if (rewrite.src_port) words.add("sport", fmt::format("{}", *rewrite.src_port));
     if (rewrite.dscp) words.add("dscp", dscp_to_string(*rewrite.dscp));
     if (rewrite.ttl.mode != TtlAction::Mode::decrement) words.add("ttl", ttl_to_string(rewrite.ttl));

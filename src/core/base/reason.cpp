@@ -38,7 +38,7 @@ constexpr std::array k_reasons = {
     ReasonEntry{RUDDER_REASON_HIDDEN_TRANSPORT, "hidden-transport",
                 "an address is to be rewritten, and extension headers hide the checksum that covers it"},
     ReasonEntry{RUDDER_REASON_LOOP, "loop", "rudder has sent the packet on 64 times within this host; it was dropped"},
-    ReasonEntry{RUDDER_REASON_RATE_LIMITED, "rate-limited", "there are more packets than the rate of the rule allows"},
+    ReasonEntry{RUDDER_REASON_RATE_LIMITED, "rate-limited", "the limit of the rule or target is exceeded"},
     ReasonEntry{RUDDER_REASON_NO_MEMBER, "no-member", "no member of the group is up"},
     ReasonEntry{RUDDER_REASON_NO_ADDRESS, "no-address", "the egress interface has no address of the packet's family"},
     ReasonEntry{RUDDER_REASON_FORWARDING_OFF, "forwarding-off",

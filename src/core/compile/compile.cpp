@@ -10,6 +10,7 @@
 #include "core/compile/next_hops.hpp"
 #include "core/compile/slots.hpp"
 #include "core/compile/records.hpp"
+#include "core/compile/target_state.hpp"
 
 #include "rudder_abi.h"
 
@@ -29,31 +30,23 @@ bool needs_target(const Rule& rule) { return rule.type == RuleType::steer || rul
 
 std::string selector_reason(const InterfaceSelector& selector) { return "no interface " + to_string(selector); }
 
-/// The first `via` that does not exist; empty if all do.
-std::string missing_via(const Rule& rule, const LinkIndex& links) {
-    for (const Target& target : rule.targets) {
-        if (links.find(target.via) == nullptr) {
-            return target.via;
-        }
-    }
-    return {};
-}
-
-bool has_any_via(const Rule& rule, const LinkIndex& links) {
-    return std::any_of(rule.targets.begin(), rule.targets.end(),
-                       [&](const Target& target) { return links.find(target.via) != nullptr; });
-}
-
 RuleState state_of(const Rule& rule, HookList hooks, const LinkIndex& links) {
     RuleState state;
-    const std::string missing = missing_via(rule, links);
-    if (hooks.empty()) {
-        state.reason = selector_reason(rule.match.interface);
-        state.is_deferred = true;
-    } else if (!missing.empty()) {
-        state.reason = "no interface " + missing;
-        state.is_deferred = needs_target(rule) && !has_any_via(rule, links);
+    bool is_any_usable = !needs_target(rule);
+    for (std::size_t i = 0; i < rule.targets.size(); ++i) {
+        const TargetState now = target_state(rule, rule.targets[i], links);
+        if (!now.is_deferred()) {
+            is_any_usable = true;
+        } else if (!state.target) {
+            state.target = i;
+            state.reason = deferral(rule, rule.targets[i], now.reason);
+        }
     }
+    if (hooks.empty()) {
+        state.target.reset();
+        state.reason = selector_reason(rule.match.interface);
+    }
+    state.is_deferred = hooks.empty() || !is_any_usable;
     if (!state.is_deferred) {
         state.hooks = std::move(hooks);
     }
@@ -172,16 +165,13 @@ private:
     }
 
     rudder_target target_record(const Rule& rule, const Target& target) {
-        rudder_target record = encode_target(rule, target);
-        const Link* link = links_.find(target.via);
-        if (link != nullptr) {
-            record.next_hop = next_hops_.assign(next_hop_key(target, *link));
-            if (hooks_->contains({link->ifindex, Direction::egress})) {
+        const TargetState now = target_state(rule, target, links_);
+        rudder_target record = encode_target(rule, target, now);
+        if (!now.is_deferred()) {
+            record.next_hop = next_hops_.assign(next_hop_key(target, *now.link));
+            if (hooks_->contains({now.link->ifindex, Direction::egress})) {
                 record.flags |= RUDDER_TARGET_MEETS_HOOK;
             }
-        } else {
-            record.next_hop = RUDDER_NO_SLOT;
-            record.flags |= RUDDER_TARGET_DEFERRED;
         }
         return record;
     }

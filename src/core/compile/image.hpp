@@ -101,6 +101,7 @@ struct RuleState {
     bool is_deferred = false;      ///< no device matches its `interface` now, or none of its `via` exists
     std::string reason;            ///< for a deferred rule or target: "no interface eth7"
     HookList hooks;                ///< where it is installed
+    std::optional<std::size_t> target{};  ///< the first target that waits, if the reason is about one
 };
 
 struct Image {

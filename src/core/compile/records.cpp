@@ -26,14 +26,15 @@ std::uint16_t network_order(std::uint16_t port) {
     return std::endian::native == std::endian::little ? static_cast<std::uint16_t>(port << 8 | port >> 8) : port;
 }
 
-void set_addresses(const Rewrite& rewrite, rudder_target& record) {
+void set_addresses(const Rewrite& rewrite, const std::optional<IpAddress>& own, rudder_target& record) {
     if (rewrite.dst_ip) {
         record.flags |= RUDDER_REWRITE_DST_IP;
         std::memcpy(record.dst_be, rewrite.dst_ip->bytes.data(), sizeof(record.dst_be));
     }
-    if (rewrite.src_ip) {
+    const auto& src_ip = rewrite.src_ip ? rewrite.src_ip : own;
+    if (src_ip) {
         record.flags |= RUDDER_REWRITE_SRC_IP;
-        std::memcpy(record.src_be, rewrite.src_ip->bytes.data(), sizeof(record.src_be));
+        std::memcpy(record.src_be, src_ip->bytes.data(), sizeof(record.src_be));
     }
 }
 
@@ -118,9 +119,13 @@ rudder_rule encode_rule(const Rule& rule) {
     return record;
 }
 
-rudder_target encode_target(const Rule& rule, const Target& target) {
+rudder_target encode_target(const Rule& rule, const Target& target, const TargetState& now) {
     rudder_target record{};
-    set_addresses(target.rewrite, record);
+    if (now.is_deferred()) {
+        record.flags |= RUDDER_TARGET_DEFERRED;
+        record.next_hop = now.reason;
+    }
+    set_addresses(target.rewrite, now.src_ip, record);
     set_ports_and_dscp(target.rewrite, record);
     set_ttl(rule, target.rewrite, record);
     return record;

@@ -6,6 +6,7 @@
 #include "core/compile/blob_writer.hpp"
 #include "core/compile/extensions.hpp"
 #include "core/compile/hooks.hpp"
+#include "core/compile/target_state.hpp"
 
 #include "rudder_abi.h"
 
@@ -15,8 +16,8 @@ namespace rudder {
 /// The record without first target and counter slot.
 [[nodiscard]] rudder_rule encode_rule(const Rule& rule);
 
-/// The record without next hop and counter slot.
-[[nodiscard]] rudder_target encode_target(const Rule& rule, const Target& target);
+/// The record without counter slot, and without next hop unless the target is deferred.
+[[nodiscard]] rudder_target encode_target(const Rule& rule, const Target& target, const TargetState& now);
 
 /// The hash table of hooks, grown until no search takes more than RUDDER_HOOK_PROBES steps, and the sources of ICMP
 /// errors behind it.

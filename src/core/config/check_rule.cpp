@@ -147,7 +147,7 @@ void warn_extension_header(const Reading& reading, const RuleTables& tables, con
 
 bool is_rewriting(const Target& target) {
     const Rewrite& rewrite = target.rewrite;
-    return rewrite.dst_ip || rewrite.src_ip || rewrite.dst_port || rewrite.src_port || rewrite.dscp;
+    return rewrite.dst_ip || rewrite.src_ip || rewrite.is_src_of_interface || rewrite.dst_port || rewrite.src_port || rewrite.dscp;
 }
 
 void check_hairpin(const Reading& reading, const ConfigTable& table, const Match& match, const Target& target) {
@@ -166,6 +166,17 @@ void check_port_rewrite(const Reading& reading, const ConfigTable& table, const 
             reading.error(code::port_rewrite_no_ports, entry->key_span,
                           fmt::format("`{}` cannot be set: the rule matches protocol {}, which has no ports", key,
                                       ip_protocol_to_string(*match.ip_proto)));
+}
+
+/// An interface has addresses of both families.
+void check_source_family(const Reading& reading, const RuleTables& tables, const Rule& rule) {
+    if (rule.match.family_v4 != rule.match.family_v6) return;
+    for (std::size_t i = 0; i < tables.ways_out.size(); ++i) {
+        if (!rule.targets[i].rewrite.is_src_of_interface) continue;
+        reading.error(code::source_family, find_entry(*tables.ways_out[i], "src_ip")->value.span,
+                      "the rule is for both address families; which address of the interface is meant?",
+                      "state the family in the match, such as dst_ip = \"0.0.0.0/0\" or \"::/0\"");
+    }
 }
 
 }  // namespace
@@ -187,6 +198,7 @@ void settle_families(const Reading& reading, const RuleTables& tables, Rule& rul
     keep_families(match.dst, families);
     warn_icmp(reading, tables, match);
     warn_extension_header(reading, tables, match);
+    check_source_family(reading, tables, rule);
 }
 
 void check_targets(const Reading& reading, const RuleTables& tables, const Rule& rule) {

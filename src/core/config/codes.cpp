@@ -155,6 +155,8 @@ constexpr CodeInfo k_codes[] = {
      "write one rule per address family"},
     {code::too_many_joins, "the rules together join too many multicast groups",
      "join fewer groups, or without `sources`"},
+    {code::source_family, "the source is to be that of the interface, but the rule is for both address families",
+     "state the family in the match, such as dst_ip = \"0.0.0.0/0\" or \"::/0\""},
     {code::more_warnings, "there are more warnings than are shown",
      "correct the ones that are shown and check again to see the others"},
     {code::unused_set, "no rule uses the set",

@@ -57,6 +57,14 @@ std::optional<IpAddress> read_destination(const Reading& reading, const KeySpec&
     return address;
 }
 
+/// The word stands for an address that only the running system knows.
+void read_source_rewrite(const WayOutReader& reader, Rewrite& rewrite) {
+    const ConfigEntry* entry = find_entry(reader.table, "src_ip");
+    const std::string* text = entry == nullptr ? nullptr : entry->value.as_string();
+    rewrite.is_src_of_interface = text != nullptr && is_same_word(*text, "interface");
+    if (!rewrite.is_src_of_interface) reader.field("src_ip", rewrite.src_ip, read_source_address);
+}
+
 Target read_way_out(const Reading& reading, const ConfigTable& table, TableBit table_bit) {
     Target target;
     const WayOutReader reader{reading, table, table_bit};
@@ -64,7 +72,7 @@ Target read_way_out(const Reading& reading, const ConfigTable& table, TableBit t
     reader.field("next_hop", target.next_hop, read_next_hop);
     reader.field("next_hop_mac", target.next_hop_mac, read_mac);
     reader.field("dst_ip", target.rewrite.dst_ip, read_destination);
-    reader.field("src_ip", target.rewrite.src_ip, read_source_address);
+    read_source_rewrite(reader, target.rewrite);
     reader.field("dst_port", target.rewrite.dst_port, read_port);
     reader.field("src_port", target.rewrite.src_port, read_port);
     reader.field("dscp", target.rewrite.dscp, read_dscp);

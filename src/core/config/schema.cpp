@@ -12,6 +12,7 @@ constexpr std::string_view k_type_words[] = {"steer", "replicate", "drop", "pass
 constexpr std::string_view k_direction_words[] = {"ingress", "egress"};
 constexpr std::string_view k_on_failure_words[] = {"pass", "drop"};
 constexpr std::string_view k_original_words[] = {"consume", "pass"};
+constexpr std::string_view k_src_ip_words[] = {"interface"};
 constexpr std::string_view k_ttl_words[] = {"keep"};
 constexpr std::string_view k_vlan_words[] = {"none", "any"};
 constexpr std::string_view k_dscp_words[] = {"cs0",  "cs1",  "cs2",  "cs3",  "cs4",  "cs5",  "cs6",  "cs7",  "af11",
@@ -100,8 +101,9 @@ constexpr KeySpec k_keys[] = {
      .doc = "static link-layer address of the next hop", .types = k_sending, .code = code::bad_mac},
     {.tables = k_way_out, .key = "dst_ip", .kind = ValueKind::address, .doc = "new destination address",
      .types = k_sending, .code = code::bad_address},
-    {.tables = k_way_out, .key = "src_ip", .kind = ValueKind::address, .doc = "new source address",
-     .types = k_sending, .code = code::bad_address},
+    {.tables = k_way_out, .key = "src_ip", .kind = ValueKind::address,
+     .doc = "new source address, or \"interface\" for that of the interface `via`", .types = k_sending,
+     .words = k_src_ip_words, .code = code::bad_address},
     {.tables = k_way_out, .key = "dst_port", .kind = ValueKind::integer, .doc = "new destination port",
      .types = k_sending, .minimum = 1, .maximum = 65535, .code = code::out_of_range},
     {.tables = k_way_out, .key = "src_port", .kind = ValueKind::integer, .doc = "new source port",

@@ -43,7 +43,7 @@ enum class ValueKind : std::uint8_t {
     interface_pattern,  ///< string: name or glob, "!" before an exclusion, "any"
     device,             ///< string: name of one interface
     prefix,             ///< string: IPv4 or IPv6 prefix; "@set" in a match
-    address,            ///< string: IPv4 or IPv6 address
+    address,            ///< string: IPv4 or IPv6 address, or one of `words`
     mac,                ///< string
     ports,              ///< integer, or string "lo-hi"; "@set" in a match
     dscp,               ///< integer, or string: one of `words`

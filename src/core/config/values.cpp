@@ -100,8 +100,10 @@ std::optional<IpAddress> read_address(const Reading& reading, const KeySpec& spe
     std::string help;
     if (text.find('/') != std::string::npos) help = "one address, without a prefix length";
     if (text.find('%') != std::string::npos) help = "write the address without its scope; `via` names the interface";
+    const std::string word = spec.words.empty() ? "" : fmt::format(", and not \"{}\"", spec.words.front());
     reading.error(spec.code, value.span,
-                  fmt::format("`{}` is {}, which is no IPv4 or IPv6 address", spec.key, quoted(text)), std::move(help));
+                  fmt::format("`{}` is {}, which is no IPv4 or IPv6 address{}", spec.key, quoted(text), word),
+                  std::move(help));
     return std::nullopt;
 }
 

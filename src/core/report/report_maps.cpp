@@ -94,6 +94,7 @@ Json target_json(const rudder_target& target, IpFamily family) {
 IpFamily family_of(const Policy& policy, std::uint32_t rank, std::size_t index) {
     if (rank >= policy.rules.size() || index >= policy.rules[rank].targets.size()) return IpFamily::v6;
     const Rewrite& rewrite = policy.rules[rank].targets[index].rewrite;
+    if (rewrite.is_src_of_interface) return policy.rules[rank].match.family_v4 ? IpFamily::v4 : IpFamily::v6;
     if (rewrite.dst_ip) return rewrite.dst_ip->family;
     return rewrite.src_ip ? rewrite.src_ip->family : IpFamily::v6;
 }

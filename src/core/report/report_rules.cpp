@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/compile/target_state.hpp"
 #include "core/report/blob_view.hpp"
 #include "core/report/count_index.hpp"
 #include "core/report/next_hop_state.hpp"
 #include "core/report/report_joins.hpp"
 #include "core/report/report_json.hpp"
 
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace rudder {
@@ -59,6 +59,7 @@ Json rewrite_json(const Rewrite& rewrite) {
     add_if_set(fields, "dst_ip", rewrite.dst_ip);
     add_if_set(fields, "dst_port", rewrite.dst_port);
     add_if_set(fields, "src_ip", rewrite.src_ip);
+    if (rewrite.is_src_of_interface) fields["src_ip"] = "interface";
     add_if_set(fields, "src_port", rewrite.src_port);
     add_if_set(fields, "dscp", rewrite.dscp);
     if (rewrite.ttl.mode == TtlAction::Mode::set) fields["ttl"] = rewrite.ttl.value;
@@ -127,17 +128,21 @@ private:
         out["via"] = target.via;
         out["rewrite"] = rewrite_json(target.rewrite);
         out["next_hop_kind"] = next_hop_kind(target);
-        add_next_hop(out, target, blob_.target_of(static_cast<std::uint32_t>(rank), index));
+        add_next_hop(out, rule, target, blob_.target_of(static_cast<std::uint32_t>(rank), index));
         if (counts_.has_counter(target_key(rule, index))) counts_.add_counts(out, target_key(rule, index));
         return out;
     }
 
-    void add_next_hop(Json& out, const Target& target, const std::optional<rudder_target>& record) const {
+    void add_next_hop(Json& out, const Rule& rule, const Target& target, const std::optional<rudder_target>& record) const {
         out["next_hop"] = target.next_hop ? Json(to_string(*target.next_hop)) : Json(nullptr);
         out["mac"] = target.next_hop_mac ? Json(to_string(*target.next_hop_mac)) : Json(nullptr);
         out["state"] = "deferred";
-        out["reason"] = fmt::format("no interface {}", target.via);
-        if (!record || (record->flags & RUDDER_TARGET_DEFERRED) != 0) return;
+        out["reason"] = "not compiled";
+        if (!record) return;
+        if ((record->flags & RUDDER_TARGET_DEFERRED) != 0) {
+            out["reason"] = deferral(rule, target, record->next_hop);
+            return;
+        }
         const auto slot = snapshot_.next_hops.find(record->next_hop);
         if (slot == snapshot_.next_hops.end()) {
             out["reason"] = "its next hop is not resolved yet";

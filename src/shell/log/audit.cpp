@@ -28,8 +28,6 @@ void log_rules(Logger& logger, const EventKind& kind, const char* verb, const st
     }
 }
 
-std::string no_interface(const std::string& name) { return "no interface " + name; }
-
 void log_wait(Logger& logger, const EventKind& kind, const std::string& rule, const Wait& wait, std::uint64_t generation) {
     const bool waits = kind.message_id == event::k_deferred.message_id;
     const std::string target = wait.is_whole || wait.target.empty() ? "" : fmt::format("target {} of ", wait.target);
@@ -73,11 +71,7 @@ Waits waits_of(const Policy& policy, const std::vector<RuleState>& states) {
         if (state.reason.empty()) continue;
         const Rule& rule = policy.rules[rank];
         Wait wait{state.is_deferred, to_string(rule.match.interface), {}, state.reason};
-        for (const Target& target : rule.targets) {
-            if (state.reason != no_interface(target.via) || state.reason == no_interface(wait.interface)) continue;
-            wait.interface = wait.target = target.via;
-            break;
-        }
+        if (state.target) wait.interface = wait.target = rule.targets[*state.target].via;
         waits.emplace(rule.name, std::move(wait));
     }
     return waits;

@@ -19,6 +19,16 @@ TEST_CASE("a steer action holds every field of a target") {
     CHECK(target.rewrite.ttl == TtlAction{TtlAction::Mode::set, 9});
 }
 
+TEST_CASE("a source may be the address of the interface, in a rule for one family") {
+    for (const std::string word : {"interface", "Interface"}) {
+        const Target target = target_of("via = \"e\"\ndst_ip = \"192.0.2.1\"\nsrc_ip = \"" + word + "\"");
+        CHECK(target.rewrite.is_src_of_interface);
+        CHECK_FALSE(target.rewrite.src_ip.has_value());
+    }
+    CHECK_FALSE(target_of("via = \"e\"\nsrc_ip = \"192.0.2.1\"").rewrite.is_src_of_interface);
+    CHECK_FALSE(target_of("via = \"e\"").rewrite.is_src_of_interface);
+}
+
 TEST_CASE("a TTL is decremented unless it is kept or set") {
     CHECK(target_of("via = \"e\"").rewrite.ttl == TtlAction{});
     CHECK(target_of("via = \"e\"\nttl = \"keep\"").rewrite.ttl.mode == TtlAction::Mode::keep);

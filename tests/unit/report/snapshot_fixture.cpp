@@ -112,7 +112,7 @@ std::vector<std::uint8_t> make_blob() {
     copy.ttl_mode = RUDDER_TTL_SET;
     copy.ttl = 64;
     append(blob, copy);
-    append(blob, make_target(0, 5, RUDDER_REWRITE_DST_IP | RUDDER_TARGET_DEFERRED, "10.10.1.1"));
+    append(blob, make_target(RUDDER_REASON_NO_DEVICE, 5, RUDDER_REWRITE_DST_IP | RUDDER_TARGET_DEFERRED, "10.10.1.1"));
     header.used_bytes = static_cast<std::uint32_t>(blob.size());
     header.tree_v4[0] = {16, 0, 0};
     std::memcpy(blob.data(), &header, sizeof header);
