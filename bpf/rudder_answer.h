@@ -195,10 +195,11 @@ static __always_inline int rudder_read_quote(struct __sk_buff *skb, const struct
 	RUDDER_NO_UNROLL
 	for (__u32 at = 0; at < RUDDER_QUOTE_ROOM; at += 8)
 		*(volatile __u64 *)(quote->bytes + at) = 0;
+	bytes--; /* verifiers before 6.3 learn nothing from a comparison with 0 */
 	RUDDER_OPAQUE(bytes);
-	if (bytes < 1 || bytes > RUDDER_QUOTE6_BYTES)
+	if (bytes >= RUDDER_QUOTE6_BYTES)
 		return -1;
-	return (int)bpf_skb_load_bytes(skb, s->packet.l3_offset, quote->bytes, (__u32)bytes);
+	return (int)bpf_skb_load_bytes(skb, s->packet.l3_offset, quote->bytes, (__u32)bytes + 1);
 }
 
 static __always_inline __u32 rudder_sum_quote(struct rudder_quote *quote)
