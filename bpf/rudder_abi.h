@@ -78,6 +78,7 @@ struct rudder_packet {
 #define RUDDER_HOOK_PROBES 8u
 #define RUDDER_HOOK_LAYER3 0x1u /* the device carries no Ethernet header (tun, wireguard, ...) */
 #define RUDDER_HOOK_BOTH 0x2u   /* the device has a hook in the other direction too */
+#define RUDDER_HOOK_BELOW 0x4u  /* ingress: it hands packets on to a device that has an ingress hook of ours, too */
 
 struct rudder_hook {
 	__u32 ifindex;    /* 0: empty entry */

@@ -260,7 +260,7 @@ static __always_inline int rudder_is_ours(struct __sk_buff *skb, struct rudder_s
 }
 
 /* Hook, parser and classifier on the blob of one generation. Returns a rank, RUDDER_NO_RULE when it is not ours. */
-static __always_inline __u32 rudder_find_rule(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s)
+static __always_inline __u32 rudder_find_rule(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s, __u32 mark)
 {
 	const struct rudder_hook *hook;
 	__u64 at = rudder_find_hook(blob, blob_bytes, skb->ifindex, s->direction);
@@ -271,13 +271,15 @@ static __always_inline __u32 rudder_find_rule(struct __sk_buff *skb, const char 
 	hook = (const struct rudder_hook *)(blob + at);
 	s->is_layer3_hook = hook->flags & RUDDER_HOOK_LAYER3;
 	s->packet.hook_class = hook->hook_class;
+	if (mark && hook->flags & RUDDER_HOOK_BELOW)
+		skb->tc_index = (__u16)mark; /* for the hook above */
 	if (!rudder_is_ours(skb, s))
 		return RUDDER_NO_RULE;
 	return rudder_classify_packet(blob, blob_bytes, &s->packet, &s->key);
 }
 
 /* The packet's mark, 0 if we have not sent it. At ingress the mark ends here - the stack and other tools see nothing of
- * it - unless the packet is sent on. */
+ * it - unless the packet is sent on, or comes to another hook above this device. */
 static __always_inline __u32 rudder_take_mark(struct __sk_buff *skb, __u32 direction)
 {
 	__u32 mark = skb->tc_index;
@@ -313,7 +315,7 @@ int rudder_classify(struct __sk_buff *skb)
 		return RUDDER_NEXT;
 	s->generation = ((const struct rudder_blob_header *)blob)->generation;
 	s->is_stale = 0;
-	rank = rudder_find_rule(skb, blob, s);
+	rank = rudder_find_rule(skb, blob, s, mark);
 	if (s->is_stale) {
 		if (mark)
 			skb->tc_index = (__u16)mark;

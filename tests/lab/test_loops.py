@@ -4,7 +4,7 @@
 import socket
 import time
 
-from lab import Crossroads, Daemon, expect, expect_equal, main
+from lab import Crossroads, Daemon, expect, expect_equal, main, until
 from traffic import FrameSender, UdpReceiver, UdpSender, ethernet, ipv4, send_udp, udp
 
 PASSES = 64
@@ -110,6 +110,22 @@ def a_loop_by_the_rewriting_way_ends_after_64_passes_too():
     daemon = Daemon(lab.router, {"10.toml": "".join((
         steer("enter", 10, "eth0", "a0", lab.router.mac("a1")),
         steer("round", 20, "a1", "a0", lab.router.mac("a1"), action=', ttl = "keep", src_port = 77')))})
+    send_udp(lab.sender, lab.SERVER, 5000, 1)
+    expect_equal(settled(lambda: sent(daemon, "enter") + sent(daemon, "round")), PASSES, "times the packet was sent on")
+    expect_equal(reason(daemon, "loop"), 1, "packets ended for looping")
+
+
+def a_loop_through_a_bridge_ends_after_64_passes_though_its_port_has_a_hook_too():
+    lab = Crossroads()
+    pair(lab, "a0", "a1")
+    for words in (("add", "br0", "type", "bridge"), ("set", "a1", "master", "br0"), ("set", "br0", "up")):
+        lab.router.ip("link", *words)
+    until(lambda: "state forwarding" in lab.router.exec("bridge", "link").stdout, "the port forwards", 40)
+    mac = lab.router.mac("br0")
+    daemon = Daemon(lab.router, {"10.toml": "".join((
+        steer("enter", 10, "eth0", "a0", mac),
+        steer("others", 20, "a1", "a0", mac, dst="10.99.0.1"),
+        steer("round", 30, "br0", "a0", mac, action=', ttl = "keep"')))})
     send_udp(lab.sender, lab.SERVER, 5000, 1)
     expect_equal(settled(lambda: sent(daemon, "enter") + sent(daemon, "round")), PASSES, "times the packet was sent on")
     expect_equal(reason(daemon, "loop"), 1, "packets ended for looping")
@@ -231,6 +247,7 @@ main(__doc__,
      one_packet_in_a_loop_of_two_veth_pairs_ends_after_64_passes_with_its_ttl_set,
      one_ipv6_packet_in_a_loop_of_two_veth_pairs_ends_after_64_passes,
      a_loop_by_the_rewriting_way_ends_after_64_passes_too,
+     a_loop_through_a_bridge_ends_after_64_passes_though_its_port_has_a_hook_too,
      two_egress_rules_that_point_at_each_other_end_at_the_first_device,
      a_steered_packet_is_not_matched_again_at_the_egress_of_its_device,
      a_packet_that_waits_for_its_neighbour_is_not_matched_again_either,

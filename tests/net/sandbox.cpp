@@ -70,7 +70,14 @@ Link link_from_json(const nlohmann::json& entry) {
     link.is_layer3 = entry.at("link_type") == "none";
     if (!link.is_layer3) link.mac = parse_mac_address(entry.at("address").get<std::string>()).value_or(MacAddress{});
     link.addresses = addresses_from_json(entry.at("addr_info"));
-    if (entry.contains("linkinfo")) link.kind = entry.at("linkinfo").value("info_kind", "");
+    if (entry.contains("linkinfo")) {
+        link.kind = entry.at("linkinfo").value("info_kind", "");
+        link.slave_kind = entry.at("linkinfo").value("info_slave_kind", "");
+    }
+    if (entry.contains("master")) link.master = ::if_nametoindex(entry.at("master").get<std::string>().c_str());
+    if (entry.contains("link") && entry.at("link").is_string() && link.kind != "veth") {
+        link.lower = ::if_nametoindex(entry.at("link").get<std::string>().c_str());
+    }
     return link;
 }
 

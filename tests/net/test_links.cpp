@@ -115,6 +115,21 @@ TEST_CASE("MTU, MAC, carrier and administrative state follow the kernel") {
     CHECK(sandbox.eventually([&] { return sandbox.link("veth0")->mac == mac("02:00:00:00:00:99"); }));
 }
 
+TEST_CASE("what a device is a port of and what it is stacked on follow the kernel") {
+    Sandbox sandbox({"link add br0 type bridge", "link add veth0 type veth peer name veth1", "link add mv0 link veth1 type macvlan",
+                     "link set veth0 master br0"});
+    const auto ifindex = [&](const char* name) { return sandbox.link(name)->ifindex; };
+    CHECK(sandbox.link("veth0")->master == ifindex("br0"));
+    CHECK(sandbox.link("veth0")->slave_kind == "bridge");
+    CHECK(sandbox.link("veth0")->lower == 0);
+    CHECK(sandbox.link("mv0")->lower == ifindex("veth1"));
+    CHECK(sandbox.link("br0")->master == 0);
+    ip("link set veth0 nomaster");
+    CHECK(sandbox.eventually([&] { return sandbox.link("veth0")->master == 0 && sandbox.link("veth0")->slave_kind.empty(); }));
+    ip("link set veth0 master br0");
+    CHECK(sandbox.eventually([&] { return sandbox.link("veth0")->master == ifindex("br0"); }));
+}
+
 TEST_CASE("a port that leaves its bridge is still there") {
     Sandbox sandbox({"link add br0 type bridge", "link add veth0 type veth peer name veth1", "link set veth0 master br0"});
     CHECK(sandbox.link("br0")->kind == "bridge");

@@ -40,7 +40,10 @@ struct Link {
     bool is_up = false;             ///< administratively up with carrier (IFF_UP and IFF_RUNNING)
     bool is_loopback = false;
     bool is_layer3 = false;         ///< frames carry no Ethernet header (ARPHRD_NONE, tunnels, PPP)
+    std::uint32_t master = 0;       ///< ifindex of the bridge, bond, ... it is a port of; 0: none
+    std::uint32_t lower = 0;        ///< ifindex of the device it is stacked on (VLAN, macvlan, tunnel) in this namespace; 0: none
     std::string kind;               ///< "veth", "bridge", ... from IFLA_INFO_KIND; empty for hardware
+    std::string slave_kind;         ///< kind of the device it is a port of ("bridge", "bond", "vrf", ...); empty: of none
     std::vector<LinkAddress> addresses;  ///< IPv4 in the kernel's order (primary first), then IPv6, sorted
 
     friend bool operator==(const Link&, const Link&) = default;

@@ -3,6 +3,7 @@
 
 #include "core/compile/icmp_sources.hpp"
 #include "core/compile/limits.hpp"
+#include "core/compile/stacking.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -80,14 +81,18 @@ void set_ttl(const Rule& rule, const Rewrite& rewrite, rudder_target& record) {
     }
 }
 
-rudder_hook hook_record(const HookSpec& hook, const HookTable& hooks, const Topology& topology) {
+rudder_hook hook_record(const HookSpec& hook, const HookTable& hooks, const Topology& topology, const Stacking& stacking) {
+    const auto has_hook = [&hooks](Direction direction) {
+        return [&hooks, direction](std::uint32_t ifindex) { return hooks.contains({ifindex, direction}); };
+    };
     rudder_hook record{};
     record.ifindex = hook.ifindex;
     record.direction = static_cast<std::uint16_t>(hook.direction);
     record.hook_class = hooks.class_of(hook);
     record.flags = topology.links.at(hook.ifindex).is_layer3 ? RUDDER_HOOK_LAYER3 : 0u;
-    const Direction other = hook.direction == Direction::ingress ? Direction::egress : Direction::ingress;
-    record.flags |= hooks.contains({hook.ifindex, other}) ? RUDDER_HOOK_BOTH : 0u;
+    const bool is_ingress = hook.direction == Direction::ingress;
+    record.flags |= has_hook(is_ingress ? Direction::egress : Direction::ingress)(hook.ifindex) ? RUDDER_HOOK_BOTH : 0u;
+    record.flags |= is_ingress && stacking.leads_to(hook.ifindex, has_hook(Direction::ingress)) ? RUDDER_HOOK_BELOW : 0u;
     return record;
 }
 
@@ -132,9 +137,10 @@ rudder_target encode_target(const Rule& rule, const Target& target, const Target
 }
 
 Status write_hook_table(BlobWriter& blob, const HookTable& hooks, const Topology& topology, rudder_blob_header& header) {
+    const Stacking stacking(topology);
     std::vector<rudder_hook> records;
     for (const HookSpec& hook : hooks.hooks()) {
-        records.push_back(hook_record(hook, hooks, topology));
+        records.push_back(hook_record(hook, hooks, topology, stacking));
     }
     std::size_t size = std::bit_ceil(2 * records.size() + 1);
     auto table = hash_hooks(records, size);

@@ -84,12 +84,12 @@ void read_altnames(Bytes properties, Link& link) {
     }
 }
 
-std::string read_kind(Bytes link_info) {
+void read_link_info(Bytes link_info, Link& link) {
     AttributeCursor cursor(link_info);
     while (const auto attribute = cursor.next()) {
-        if (attribute->type == IFLA_INFO_KIND) return read_text(attribute->value);
+        if (attribute->type == IFLA_INFO_KIND) link.kind = read_text(attribute->value);
+        if (attribute->type == IFLA_INFO_SLAVE_KIND) link.slave_kind = read_text(attribute->value);
     }
-    return {};
 }
 
 void read_link_attribute(const Attribute& attribute, Link& link) {
@@ -99,9 +99,16 @@ void read_link_attribute(const Attribute& attribute, Link& link) {
         case IFLA_MTU: link.mtu = read<std::uint32_t>(attribute.value).value_or(0); break;
         case IFLA_CARRIER_CHANGES: link.carrier_changes = read<std::uint32_t>(attribute.value).value_or(0); break;
         case IFLA_PROP_LIST: read_altnames(attribute.value, link); break;
-        case IFLA_LINKINFO: link.kind = read_kind(attribute.value); break;
+        case IFLA_LINKINFO: read_link_info(attribute.value, link); break;
+        case IFLA_MASTER: link.master = read<std::uint32_t>(attribute.value).value_or(0); break;
+        case IFLA_LINK: link.lower = read<std::uint32_t>(attribute.value).value_or(0); break;
         default: break;
     }
+}
+
+/// IFLA_LINK names the peer of a pair, and the number that a device has in another namespace.
+bool is_stacked(const Link& link, bool is_lower_elsewhere) {
+    return !is_lower_elsewhere && link.lower != link.ifindex && link.kind != "veth" && link.kind != "netkit";
 }
 
 AddressScope scope_of(std::uint8_t scope) {
@@ -177,9 +184,14 @@ std::optional<Link> parse_link(Bytes payload) {
     link.is_loopback = (header->ifi_flags & IFF_LOOPBACK) != 0;
     link.is_layer3 = has_no_ethernet_header(header->ifi_type);
     AttributeCursor cursor(after(payload, sizeof(ifinfomsg)));
-    while (const auto attribute = cursor.next()) read_link_attribute(*attribute, link);
+    bool is_lower_elsewhere = false;
+    while (const auto attribute = cursor.next()) {
+        read_link_attribute(*attribute, link);
+        is_lower_elsewhere |= attribute->type == IFLA_LINK_NETNSID;
+    }
     if (link.name.empty()) return std::nullopt;
     if (link.is_layer3) link.mac = {};
+    if (!is_stacked(link, is_lower_elsewhere)) link.lower = 0;
     std::sort(link.altnames.begin(), link.altnames.end());
     return link;
 }

@@ -150,6 +150,33 @@ TEST_CASE("an ingress hook knows what its ICMP errors come from") {
     CHECK(hook("eth2", Direction::egress).flags == RUDDER_HOOK_BOTH);
 }
 
+TEST_CASE("an ingress hook says whether another one is above it") {
+    Topology topology = make_topology(5);
+    const auto link = [&](const char* name) -> Link& { return topology.links.at(find_link(topology, name)->ifindex); };
+    link("eth0").master = link("eth1").ifindex;  // a port of eth1
+    link("eth2").lower = link("eth1").ifindex;   // stacked on eth1, and a port of eth3, which is one of eth1: a ring
+    link("eth2").master = link("eth3").ifindex;
+    link("eth3").master = link("eth1").ifindex;
+    const auto flags = [&](std::vector<Rule> rules, const char* name) {
+        const Image image = compiled(policy(std::move(rules)), topology);
+        const rudder_blob_header header = header_of(image);
+        for (std::uint32_t i = 0; i <= header.hook_mask; i++) {
+            const auto record = record_at<rudder_hook>(image.blob, header.hook_offset + i * sizeof(rudder_hook));
+            if (record.ifindex == link(name).ifindex && record.direction == RUDDER_INGRESS) {
+                return record.flags;
+            }
+        }
+        return 0xffffffffu;
+    };
+    CHECK(flags({steer("a", "eth0", "eth4")}, "eth0") == 0);
+    CHECK(flags({steer("a", "eth0", "eth4"), steer("b", "eth1", "eth4")}, "eth0") == RUDDER_HOOK_BELOW);
+    CHECK(flags({steer("a", "eth0", "eth4"), steer("b", "eth3", "eth4")}, "eth0") == RUDDER_HOOK_BELOW);
+    CHECK(flags({steer("a", "eth0", "eth4"), steer("b", "eth4", "eth0")}, "eth0") == 0);
+    Rule out = steer("b", "eth1", "eth4");
+    out.match.direction = Direction::egress;
+    CHECK(flags({steer("a", "eth0", "eth4"), out}, "eth0") == 0);
+}
+
 TEST_CASE("a target says whether its device has an egress hook") {
     Rule out = steer("out", "eth1", "eth2");
     out.match.direction = Direction::egress;
