@@ -22,14 +22,23 @@ IpAddress read_address(const Frame& frame, std::size_t at, IpFamily family) {
     return result;
 }
 
-bool inside(const char* prefix, const IpAddress& address) { return parse_ip_prefix(prefix).prefix->contains(address); }
+/// Addresses that no wide rule takes.
+const std::vector<IpPrefix>& special_prefixes() {
+    static const std::vector<IpPrefix> prefixes = [] {
+        std::vector<IpPrefix> result;
+        for (const char* text : {"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/24", "255.255.255.255/32",
+                                 "::/128", "::1/128", "fe80::/10", "ff01::/16", "ff02::/16"}) {
+            result.push_back(*parse_ip_prefix(text).prefix);
+        }
+        return result;
+    }();
+    return prefixes;
+}
 
-bool is_special_address(const IpAddress& a) {
-    static const char* const k_v4[] = {"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/24", "255.255.255.255/32"};
-    if (a.family == IpFamily::v4) {
-        return std::any_of(std::begin(k_v4), std::end(k_v4), [&](const char* p) { return inside(p, a); });
-    }
-    return inside("::/127", a) || inside("fe80::/10", a) || inside("ff01::/16", a) || inside("ff02::/16", a);
+/// Does one of them hold the address, or the whole prefix?
+template <class What>
+bool is_special(const What& what) {
+    return std::any_of(special_prefixes().begin(), special_prefixes().end(), [&](const IpPrefix& p) { return p.contains(what); });
 }
 
 /// Least bytes of the transport header, and where its checksum is.
@@ -159,13 +168,6 @@ bool lies_in_multicast(const IpPrefix& p) {
     return p.address.is_multicast() && p.length >= (p.address.family == IpFamily::v4 ? 4 : 8);
 }
 
-bool lies_in_special(const IpPrefix& p) {
-    static const char* const k_all[] = {"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/24", "255.255.255.255/32",
-                                        "::/128", "::1/128", "fe80::/10", "ff01::/16", "ff02::/16"};
-    return std::any_of(std::begin(k_all), std::end(k_all),
-                       [&](const char* text) { return parse_ip_prefix(text).prefix->contains(p); });
-}
-
 /// The prefixes of a rule in this family; one that holds everything when it names none at all.
 std::vector<IpPrefix> prefixes_or_any(const std::vector<IpPrefix>& prefixes, IpFamily family) {
     IpPrefix any;
@@ -178,7 +180,7 @@ bool matches_addresses(const Rule& rule, const ModelPacket& p) {
     const bool takes_group = rule.type == RuleType::pass || rule.type == RuleType::drop;
     for (const IpPrefix& src : prefixes_or_any(rule.match.src, p.family)) {
         for (const IpPrefix& dst : prefixes_or_any(rule.match.dst, p.family)) {
-            const bool asks_special = lies_in_special(src) || lies_in_special(dst) || lies_in_multicast(src);
+            const bool asks_special = is_special(src) || is_special(dst) || lies_in_multicast(src);
             if (src.contains(p.src) && dst.contains(p.dst) && (!p.is_special || asks_special) &&
                 (!p.is_group || takes_group || lies_in_multicast(dst))) {
                 return true;
@@ -228,7 +230,7 @@ ModelPacket model_parse(const Frame& frame, bool is_layer3, std::optional<std::u
         parse_v6(frame, p);
     }
     if (p.parse == Parse::ok) {
-        p.is_special = is_special_address(p.src) || is_special_address(p.dst) || p.src.is_multicast();
+        p.is_special = is_special(p.src) || is_special(p.dst) || p.src.is_multicast();
         p.is_group |= p.dst.is_multicast();
     }
     return p;

@@ -8,6 +8,7 @@
 #include <catch2/catch.hpp>
 
 #include <cerrno>
+#include <cstdlib>
 
 using namespace rudder;
 using namespace rudder::test;
@@ -15,6 +16,8 @@ using namespace rudder::test;
 namespace {
 
 constexpr int k_refused_by_kernel = -1000 - EINVAL;
+constexpr std::uint64_t k_pairs = 1000000;
+constexpr int k_packets_of_a_policy = 400;
 
 IpPrefix random_prefix(Random& random, IpFamily family) {
     IpPrefix result;
@@ -167,46 +170,74 @@ struct Expected {
     }
 };
 
+/// Everything about one packet, for the reader of a failure: far too slow to be said of a million of them.
+std::string describe(const Policy& rules, const Frame& in, const ModelResult& want, const Run& got) {
+    return "rule " + std::to_string(want.rule) + " reason " + std::to_string(want.reason) + " verdict " + std::to_string(want.verdict) +
+           ", got " + std::to_string(got.verdict) + "\nin   " + hex(in) + "\nwant " + hex(want.frame) + "\ngot  " + hex(got.frame) + "\n" + describe(rules);
+}
+
+std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
+    const char* text = std::getenv(variable);
+    return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+/// What the test has seen.
+struct Tally {
+    std::uint64_t policies = 0, compared = 0, steered = 0, refused = 0, answered = 0;
+
+    void add(const ModelResult& want) {
+        compared++;
+        steered += want.verdict == 7;
+        refused += want.reason != 0;
+        answered += want.is_answered;
+    }
+};
+
+/// Random packets under one published policy, each by the kernel and by the model.
+Expected compare(Random& random, const Policy& rules, const Topology& world, const Link& link, Tally& tally) {
+    Expected expected;
+    for (int i = 0; i < k_packets_of_a_policy; i++) {
+        const Frame frame = random_frame(random, link.mac);
+        const auto direction = below(random, 3) == 0 ? Direction::egress : Direction::ingress;
+        const ModelResult want = model_run(rules, world, link, direction, frame);
+        if (want.is_answered) {
+            datapath().fill_buckets();
+        }
+        const Run got = datapath().run(frame, link.ifindex, direction);
+        if (got.verdict == k_refused_by_kernel && frame.size() < 54) {
+            continue;  // a test run wants the whole IP header of what the ethertype says
+        }
+        if (got.verdict != want.verdict || got.frame != want.frame) {
+            FAIL("policy " << tally.policies << " packet " << i << ": " << describe(rules, frame, want, got));
+        }
+        expected.add(rules, want);
+        tally.add(want);
+    }
+    return expected;
+}
+
 }  // namespace
 
-TEST_CASE("kernel and model treat random packets under random policies alike") {
-    Random random(7);
+TEST_CASE("kernel and model treat a million random packets under random policies alike") {
+    const std::uint64_t wanted = number_from("RUDDER_PAIRS", k_pairs);
+    Random random(static_cast<Random::result_type>(number_from("RUDDER_SEED", 7)));
     const Link& link = link_named("in0");
-    std::uint64_t compared = 0, steered = 0, refused = 0, answered = 0;
-    for (int round = 0; round < 400; round++) {
+    Tally tally;
+    while (tally.compared < wanted) {
         const Policy rules = random_rules(random);
         Topology world = wider_topology();
         answer_queries(random, rules, world);
+        tally.policies++;
         if (!datapath().publish(rules, world)) {
             continue;
         }
-        Expected expected;
-        for (int i = 0; i < 250; i++) {
-            const Frame frame = random_frame(random, link.mac);
-            const auto direction = below(random, 3) == 0 ? Direction::egress : Direction::ingress;
-            datapath().fill_buckets();
-            const Run got = datapath().run(frame, link.ifindex, direction);
-            if (got.verdict == k_refused_by_kernel && frame.size() < 54) {
-                continue;  // a test run wants the whole IP header of what the ethertype says
-            }
-            const ModelResult want = model_run(rules, world, link, direction, frame);
-            INFO("round " << round << " packet " << i << " rule " << want.rule << " reason " << want.reason);
-            INFO((want.rule >= 0 ? action_to_string(rules.rules[static_cast<std::size_t>(want.rule)]) : ""));
-            INFO(describe(rules));
-            INFO("in   " << hex(frame) << "\nwant " << hex(want.frame) << "\ngot  " << hex(got.frame));
-            REQUIRE(got.verdict == want.verdict);
-            REQUIRE((got.frame == want.frame));
-            expected.add(rules, want);
-            compared++;
-            steered += want.verdict == 7;
-            refused += want.reason != 0;
-            answered += want.is_answered;
-        }
+        const Expected expected = compare(random, rules, world, link, tally);
         const Counts counts = datapath().counts();
-        INFO("round " << round << "\n" << describe(rules));
-        REQUIRE((counts.packets == expected.packets));
-        REQUIRE((counts.reasons == expected.reasons));
+        if (counts.packets != expected.packets || counts.reasons != expected.reasons) {
+            FAIL("counts of policy " << tally.policies << "\n" << describe(rules));
+        }
     }
-    WARN(compared << " packets alike, " << steered << " steered, " << refused << " refused with a reason, " << answered << " answered by ICMP");
-    REQUIRE(steered > compared / 20);
+    WARN(tally.compared << " packets alike under " << tally.policies << " policies, " << tally.steered << " steered, " << tally.refused
+         << " refused with a reason, " << tally.answered << " answered by ICMP");
+    REQUIRE(tally.steered > tally.compared / 20);
 }
