@@ -80,13 +80,19 @@ TEST_CASE("a steer action names the way out and what changes") {
     CHECK(action_to_string(rule_of(RuleType::steer, {target})) == "via eth2 next-hop 10.0.0.1 set dst 192.168.100.1");
 
     target.next_hop_mac = parse_mac_address("aa:bb:cc:dd:ee:ff");
-    target.rewrite = {ip("2001:db8::1"), ip("2001:db8::2"), std::uint16_t{80},
-                      std::uint16_t{81}, std::uint8_t{46},  {TtlAction::Mode::set, 9}};
+    target.rewrite = {.dst_ip = ip("2001:db8::1"), .src_ip = ip("2001:db8::2"), .dst_port = 80, .src_port = 81, .dscp = 46,
+                      .ttl = {TtlAction::Mode::set, 9}};
     Rule rule = rule_of(RuleType::steer, {target});
     rule.failure_drops = true;
     CHECK(action_to_string(rule) ==
           "via eth2 next-hop 10.0.0.1 mac aa:bb:cc:dd:ee:ff set dst 2001:db8::1 dport 80 src 2001:db8::2 sport 81 dscp "
           "ef ttl 9 on-failure drop");
+}
+
+TEST_CASE("an action names the interface as its source by that word") {
+    Target target = target_to("eth2");
+    target.rewrite.is_src_of_interface = true;
+    CHECK(action_to_string(rule_of(RuleType::steer, {target})) == "via eth2 set src interface");
 }
 
 TEST_CASE("a replicate action names the destination of each copy") {
