@@ -40,7 +40,8 @@ class Journal:
 
     def entries(self):
         """All that has arrived, each a dictionary of its fields."""
-        return [json.loads(line) for line in self.path.read_text().splitlines()] if self.path.exists() else []
+        written, _, _being_written = (self.path.read_text() if self.path.exists() else "").rpartition("\n")
+        return [json.loads(line) for line in written.splitlines()]
 
 
 def _fields(record):
