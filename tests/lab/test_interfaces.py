@@ -13,6 +13,15 @@ match = {{ interface = {interface}, direction = "ingress", dst_ip = "10.20.0.0/1
 action = {{ via = "{via}", next_hop = "10.10.3.1" }}
 """
 
+COPY = """
+[[rule]]
+name = "copy"
+priority = 10
+type = "replicate"
+match = { interface = "any", direction = "ingress", dst_ip = "10.20.0.0/16" }
+action = { original = "pass", targets = [{ via = "eth3", next_hop = "10.10.3.1" }] }
+"""
+
 
 def rule(interface='"eth0"', via="eth3"):
     return {"10.toml": RULE.format(interface=interface, via=via)}
@@ -86,6 +95,28 @@ def any_follows_interfaces_that_come_later():
     Daemon(lab.router, rule('"any"'))
     second = second_sender(lab, "later0")
     until(arrives(UdpSender(second, lab.SERVER, 5000), at_c), "a datagram from the new interface", 5)
+
+
+def any_takes_the_packets_of_a_bridge_once_and_not_at_its_port():
+    lab = Crossroads()
+    second = second_sender(lab)
+    at_a, at_c = UdpReceiver(lab.a, 5000), UdpReceiver(lab.c, 5000)
+    daemon = Daemon(lab.router, {"10.toml": COPY})
+    lab.know_neighbours()
+    send_udp(second, lab.SERVER, 5000, 10)
+    expect_equal((len(at_a.collect(10)), len(at_c.collect(10))), (10, 10), "originals and copies while in1 is no port")
+    lab.router.ip("address", "flush", "dev", "in1")
+    for words in (("add", "br0", "type", "bridge"), ("set", "in1", "master", "br0")):
+        lab.router.ip("link", *words)
+    lab.router.up("br0", "10.10.9.1/24")
+    until(lambda: "state forwarding" in lab.router.exec("bridge", "link").stdout, "the port forwards", 40)
+    second.ip("neigh", "flush", "all")
+    until(lambda: {hook["name"] for hook in daemon.stat("interfaces")["interfaces"]} >= {"br0", "eth0"}, "a hook on the bridge")
+    before = daemon.packets("copy")
+    send_udp(second, lab.SERVER, 5000, 10)
+    expect_equal((len(at_a.collect(10)), len(at_c.collect(10))), (10, 10), "originals and copies through the bridge")
+    expect(at_c.nothing(0.2), "a packet was copied at the port and at the bridge")
+    expect_equal(daemon.packets("copy") - before, 10, "packets counted for the rule")
 
 
 def a_rule_waits_for_its_egress_interface():
@@ -173,6 +204,7 @@ main(__doc__,
      an_altname_names_an_interface,
      a_rule_waits_for_its_interface_and_works_when_it_appears,
      any_follows_interfaces_that_come_later,
+     any_takes_the_packets_of_a_bridge_once_and_not_at_its_port,
      a_rule_waits_for_its_egress_interface,
      a_deleted_interface_that_comes_again_with_the_same_index_is_served_again,
      a_deleted_egress_interface_that_comes_again_is_served_again,

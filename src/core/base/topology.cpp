@@ -39,6 +39,9 @@ bool matches_a_name(const std::vector<std::string>& patterns, const Link& link) 
     });
 }
 
+/// What a port receives or sends passes its bridge or bond too, and would be matched twice. A VRF has no hook of its own on the way.
+bool is_port(const Link& link) { return !link.slave_kind.empty() && link.slave_kind != "vrf"; }
+
 }  // namespace
 
 const Link* find_link(const Topology& topology, const std::string& name) {
@@ -82,7 +85,7 @@ const LinkAddress* source_address(const Link& link, IpFamily family, const std::
 }
 
 bool selects(const InterfaceSelector& selector, const Link& link) {
-    const bool is_included = (selector.any && !link.is_loopback) || matches_a_name(selector.include, link);
+    const bool is_included = (selector.any && !link.is_loopback && !is_port(link)) || matches_a_name(selector.include, link);
     return is_included && !matches_a_name(selector.exclude, link);
 }
 

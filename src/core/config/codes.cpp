@@ -165,8 +165,6 @@ constexpr CodeInfo k_codes[] = {
      "give it a lower priority number, or remove it"},
     {code::wrong_icmp, "icmp is matched with IPv6, or icmp6 with IPv4",
      "\"icmp\" is the protocol of IPv4, \"icmp6\" that of IPv6"},
-    {code::redundant_interface, "an interface is listed besides any",
-     "remove the name; \"any\" leaves out loopback only"},
     {code::extension_header, "the IP protocol is an IPv6 extension header, which rules look behind",
      "match the protocol behind it, such as \"tcp\", or leave `ip_proto` out"},
     {code::sources_missing, "a source-specific multicast group is joined for any source",

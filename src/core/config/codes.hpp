@@ -99,7 +99,6 @@ inline constexpr std::string_view more_warnings = "W0001";
 inline constexpr std::string_view unused_set = "W0601";
 inline constexpr std::string_view shadowed_rule = "W0701";
 inline constexpr std::string_view wrong_icmp = "W0702";
-inline constexpr std::string_view redundant_interface = "W0703";
 inline constexpr std::string_view extension_header = "W0704";
 inline constexpr std::string_view sources_missing = "W0731";
 inline constexpr std::string_view source_not_matched = "W0732";

@@ -59,13 +59,6 @@ void sort_unique(std::vector<std::string>& names) {
     names.erase(std::unique(names.begin(), names.end()), names.end());
 }
 
-/// "any" leaves loopback out, so that naming it as well has a meaning.
-bool may_select_loopback(const std::string& pattern) {
-    Link loopback;
-    loopback.name = "lo";
-    return selects({.any = false, .include = {pattern}, .exclude = {}}, loopback);
-}
-
 void MatchReader::interface(InterfaceSelector& selector) const {
     const bool is_ok = each("interface", [&](const KeySpec& spec, const ConfigValue& value) {
         return read_interface(reading, spec, value, selector);
@@ -77,11 +70,6 @@ void MatchReader::interface(InterfaceSelector& selector) const {
     if (!selector.any && selector.include.empty() && !selector.exclude.empty())
         reading.error(code::only_exclusions, entry->value.span, "`interface` excludes interfaces, but selects none",
                       "add \"any\" to the list");
-    if (!selector.any) return;
-    const auto redundant = std::find_if_not(selector.include.begin(), selector.include.end(), may_select_loopback);
-    if (redundant != selector.include.end())
-        reading.warning(code::redundant_interface, entry->value.span,
-                        fmt::format("\"any\" already selects `{}`", *redundant));
 }
 
 void MatchReader::dscp(std::uint64_t& mask) const {

@@ -83,7 +83,7 @@ TEST_CASE("character classes are not special") {
     CHECK_FALSE(is_selected("eth[0]", "eth0"));
 }
 
-TEST_CASE("any selects every link but loopback") {
+TEST_CASE("any selects every link but loopback and what is a port of a bridge or bond") {
     Link loopback = link_named("lo");
     loopback.is_loopback = true;
     CHECK(selects({true, {}, {}}, link_named("eth0")));
@@ -91,6 +91,14 @@ TEST_CASE("any selects every link but loopback") {
     CHECK(selects({false, {"lo"}, {}}, loopback));
     CHECK_FALSE(selects({true, {}, {"eth*"}}, link_named("eth0")));
     CHECK_FALSE(selects({}, link_named("eth0")));
+    for (const auto& [kind, is_selected] : {std::pair{"bridge", false}, {"bond", false}, {"openvswitch", false}, {"vrf", true}}) {
+        Link port = link_named("eth0");
+        port.master = 7;
+        port.slave_kind = kind;
+        CHECK(selects({true, {}, {}}, port) == is_selected);
+        CHECK(selects({true, {"eth*"}, {}}, port));
+        CHECK(selects({false, {"eth0"}, {}}, port));
+    }
 }
 
 TEST_CASE("a link is selected and excluded by its altnames too") {

@@ -172,8 +172,8 @@ TEST_CASE("any number of warnings rejects nothing") {
     for (unsigned i = 0; i < 1100; ++i)
         text += fmt::format(
             "[[rule]]\nname = \"r{0}\"\npriority = {0}\ntype = \"drop\"\n"
-            "match = {{ interface = [\"any\", \"eth0\"], dst_port = {0} }}\n",
-            i);
+            "match = {{ interface = \"any\", dst_ip = \"10.{1}.{2}.0/24\", ip_proto = \"icmp6\" }}\n",
+            i, i / 256, i % 256);
     const PolicyResult result = build_policy({{"t", text}});
     REQUIRE(result.policy.has_value());
     CHECK(result.policy->rules.size() == 1100);
