@@ -138,6 +138,7 @@ enum rudder_action {
 	RUDDER_ACTION_DROP = 1,
 	RUDDER_ACTION_STEER = 2,
 	RUDDER_ACTION_REPLICATE = 3,
+	RUDDER_ACTION_MIRROR = 4,
 };
 
 #define RUDDER_RULE_ORIGINAL_PASSES 0x1u /* replicate: the original goes on, else it is consumed */
@@ -147,7 +148,7 @@ enum rudder_action {
 struct rudder_rule {
 	__u8 action;         /* enum rudder_action */
 	__u8 flags;          /* RUDDER_RULE_* */
-	__u16 target_count;  /* steer: 1; replicate: 1..64; else 0 */
+	__u16 target_count;  /* steer: 1; replicate, mirror: 1..64; else 0 */
 	__u32 first_target;  /* index into the target array */
 	__u32 counter_slot;  /* stable for the rule's name (invariant I6) */
 	__u32 reserved;

@@ -209,3 +209,40 @@ __attribute__((noinline)) int rudder_restore(struct __sk_buff *skb)
 		reason = rudder_store_ethernet(skb, s, s->original.macs);
 	return reason;
 }
+
+/* ---- mirror ------------------------------------------------------------------------------------ */
+
+#define RUDDER_LEFT_OUT (-1) /* no reason: no copy is wanted */
+
+/* The frame as it is. A device gets no copies of packets that are on it already. */
+static __always_inline int rudder_send_mirrored(struct __sk_buff *skb, struct rudder_scratch *s)
+{
+	struct rudder_way way;
+	int reason = rudder_find_way(&s->target, &way);
+
+	if (reason != RUDDER_REASON_NONE)
+		return reason;
+	if (way.ifindex == skb->ifindex)
+		return RUDDER_LEFT_OUT;
+	/* There is no link-layer header to send, and one put before the original could not be taken off again. */
+	if (s->is_layer3_hook && !(way.flags & RUDDER_NH_LAYER3))
+		return RUDDER_REASON_NOT_WRITABLE;
+	reason = rudder_check_way(skb, s, &way);
+	return reason == RUDDER_REASON_NONE ? rudder_clone(skb, s, way.ifindex) : reason;
+}
+
+/* As rudder_copy, but unmodified. */
+__attribute__((noinline)) int rudder_mirror(struct __sk_buff *skb)
+{
+	struct rudder_scratch *s = rudder_get_scratch();
+	int reason;
+
+	if (!s)
+		return RUDDER_REASON_BAD_POLICY;
+	reason = rudder_send_mirrored(skb, s);
+	if (reason == RUDDER_REASON_NONE)
+		rudder_count_traffic(s->target.counter_slot, s->frame_bytes);
+	else if (reason != RUDDER_LEFT_OUT)
+		rudder_count_failure(s->target.counter_slot, reason);
+	return reason;
+}

@@ -185,6 +185,22 @@ static __always_inline int rudder_act_replicate(struct __sk_buff *skb, const cha
 	return s->failure_verdict;
 }
 
+static __always_inline int rudder_act_mirror(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s,
+					     const struct rudder_rule *rule)
+{
+	RUDDER_NO_UNROLL
+	for (__u32 i = 0; i < RUDDER_MAX_TARGETS; i++) {
+		if (i >= rule->target_count)
+			break;
+		if (rudder_load_target(blob, s, rule->first_target + i)) {
+			rudder_count_failure(rule->counter_slot, RUDDER_REASON_BAD_POLICY);
+			break;
+		}
+		rudder_mirror(skb);
+	}
+	return RUDDER_NEXT;
+}
+
 /* Takes the short way if the packet can; returns if it cannot. */
 static __always_inline void rudder_try_forward(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s,
 					       const struct rudder_rule *rule)
@@ -236,6 +252,8 @@ static __always_inline int rudder_act(struct __sk_buff *skb, const char *blob, s
 		return rudder_act_steer(skb, blob, s, rule);
 	case RUDDER_ACTION_REPLICATE:
 		return rudder_act_replicate(skb, blob, s, rule);
+	case RUDDER_ACTION_MIRROR:
+		return rudder_act_mirror(skb, blob, s, rule);
 	default:
 		return RUDDER_NEXT;
 	}

@@ -177,7 +177,7 @@ std::vector<IpPrefix> prefixes_or_any(const std::vector<IpPrefix>& prefixes, IpF
 
 /// Some pair of prefixes holds the packet and asks for what is special about it.
 bool matches_addresses(const Rule& rule, const ModelPacket& p) {
-    const bool takes_group = rule.type == RuleType::pass || rule.type == RuleType::drop;
+    const bool takes_group = rule.type != RuleType::steer && rule.type != RuleType::replicate;
     for (const IpPrefix& src : prefixes_or_any(rule.match.src, p.family)) {
         for (const IpPrefix& dst : prefixes_or_any(rule.match.dst, p.family)) {
             const bool asks_special = is_special(src) || is_special(dst) || lies_in_multicast(src);
@@ -436,6 +436,33 @@ ModelResult model_steer(const Rule& rule, int index, const Topology& topology, c
     return {7, made.frame, index, 0};
 }
 
+std::optional<std::uint32_t> mirrored(const Target& target, const Topology& topology, const ModelPacket& p, const Link& link,
+                                      std::size_t bytes) {
+    const Link* out = find_link(topology, target.via);
+    if (out == nullptr) {
+        return RUDDER_REASON_NO_DEVICE;
+    }
+    if (out->ifindex == link.ifindex) {
+        return std::nullopt;
+    }
+    if (link.is_layer3 && !out->is_layer3) {
+        return RUDDER_REASON_NOT_WRITABLE;
+    }
+    if (!out->is_up) {
+        return RUDDER_REASON_LINK_DOWN;
+    }
+    return bytes - p.ip > out->mtu ? RUDDER_REASON_TOO_BIG : RUDDER_REASON_NONE;
+}
+
+ModelResult model_mirror(const Rule& rule, int index, const Topology& topology, const ModelPacket& p, const Link& link,
+                         const Frame& frame) {
+    ModelResult result{-1, frame, index, 0};
+    for (const Target& target : rule.targets) {
+        result.copies.push_back(mirrored(target, topology, p, link, frame.size()));
+    }
+    return result;
+}
+
 /// Tells the sender, if that is what a failure comes to.
 ModelResult answered(ModelResult result, const Rule& rule, const Topology& topology, const Link& link, Direction direction,
                      const ModelPacket& p) {
@@ -500,6 +527,7 @@ ModelResult model_run(const Policy& policy, const Topology& topology, const Link
         switch (rule.type) {
             case RuleType::pass: return {-1, frame, index, 0};
             case RuleType::drop: return {2, frame, index, 0};
+            case RuleType::mirror: return model_mirror(rule, index, topology, p, link, frame);
             default: return answered(model_steer(rule, index, topology, p, direction, frame), rule, topology, link, direction, p);
         }
     }

@@ -51,13 +51,14 @@ struct ModelResult {
     int rule = -1;                       ///< that counted
     std::uint32_t reason = 0;            ///< counted, 0: none
     bool is_answered = false;            ///< the frame is an ICMP error now
+    std::vector<std::optional<std::uint32_t>> copies{};  ///< mirror: reason of each target, 0: sent, none: not wanted
 };
 /// The ICMP error that tells the sender of the MTU, or (0) that its TTL has expired; none if it must not be told, or by
 /// nobody. The kernel forwards nothing in this network namespace.
 [[nodiscard]] std::optional<Frame> model_icmp(const Frame& frame, const ModelPacket& packet, const Topology& topology,
                                               const Link& link, Direction direction, std::uint32_t mtu);
 
-/// pass, drop and steer at one hook of `link`.
+/// pass, drop, steer and mirror at one hook of `link`.
 [[nodiscard]] ModelResult model_run(const Policy& policy, const Topology& topology, const Link& link, Direction direction,
                                     const Frame& frame);
 

@@ -83,17 +83,36 @@ Target random_target(Random& random, const Rule& rule) {
     return result;
 }
 
+/// Those that take copies exist: the kernel cannot send what it has cloned to a device of the table alone.
+std::vector<Target> random_mirrors(Random& random) {
+    static const char* const k_devices[] = {"in0", "out0", "out1", "out2", "down", "gone"};
+    std::vector<Target> result;
+    const unsigned chosen = 1 + below(random, 63);
+    for (unsigned i = 0; i < 6; i++) {
+        if ((chosen >> i & 1) != 0) {
+            Target copy;
+            copy.via = k_devices[i];
+            result.push_back(copy);
+        }
+    }
+    return result;
+}
+
 Policy random_rules(Random& random) {
     std::vector<Rule> rules(1 + below(random, 12));
     for (Rule& rule : rules) {
         rule.match.interface.any = true;
         random_match(random, rule);
         rule.match.direction = below(random, 3) == 0 ? Direction::egress : Direction::ingress;
-        static constexpr RuleType k_types[] = {RuleType::pass, RuleType::drop, RuleType::steer, RuleType::steer, RuleType::steer};
-        rule.type = k_types[below(random, 5)];
+        static constexpr RuleType k_types[] = {RuleType::pass,  RuleType::drop,  RuleType::steer,
+                                               RuleType::steer, RuleType::steer, RuleType::mirror};
+        rule.type = k_types[below(random, 6)];
         if (rule.type == RuleType::steer) {
             rule.targets = {random_target(random, rule)};
             rule.failure_drops = below(random, 2) == 0;
+        }
+        if (rule.type == RuleType::mirror) {
+            rule.targets = random_mirrors(random);
         }
     }
     return policy(rules);
@@ -123,6 +142,7 @@ Topology wider_topology() {
     add(202, "small", [](Link& link) { link.mtu = 68; });
     add(203, "tunnel", [](Link& link) { link.is_layer3 = true; link.mac = {}; });
     add(204, "narrow", [](Link& link) { link.mtu = 1280; });
+    result.links[link_named("out2").ifindex].mtu = 68;
     result.links[link_named("in0").ifindex].addresses = {own("192.0.2.254", 24), own("2001:db8::fe", 64)};
     result.links[link_named("out0").ifindex].addresses = {own("192.0.2.1", 24), own("2001:db8:7::1", 64)};
     result.links[link_named("out1").ifindex].addresses = {own("192.0.2.129", 25)};
@@ -160,6 +180,13 @@ struct Expected {
         if (want.rule >= 0) {
             const std::string& name = policy.rules[static_cast<std::size_t>(want.rule)].name;
             packets[{name, -1}]++;
+            for (std::size_t i = 0; i < want.copies.size(); i++) {
+                if (want.copies[i] == RUDDER_REASON_NONE) {
+                    packets[{name, static_cast<int>(i)}]++;
+                } else if (want.copies[i]) {
+                    reasons[*want.copies[i]]++;
+                }
+            }
         }
         if (want.reason != 0) {
             reasons[want.reason]++;
@@ -174,6 +201,17 @@ struct Expected {
 std::string describe(const Policy& rules, const Frame& in, const ModelResult& want, const Run& got) {
     return "rule " + std::to_string(want.rule) + " reason " + std::to_string(want.reason) + " verdict " + std::to_string(want.verdict) +
            ", got " + std::to_string(got.verdict) + "\nin   " + hex(in) + "\nwant " + hex(want.frame) + "\ngot  " + hex(got.frame) + "\n" + describe(rules);
+}
+
+std::string describe(const std::map<CounterKey, std::uint64_t>& packets, const std::map<std::uint32_t, std::uint64_t>& reasons) {
+    std::string text;
+    for (const auto& [key, count] : packets) {
+        text += " " + key.rule + "/" + std::to_string(key.target) + "=" + std::to_string(count);
+    }
+    for (const auto& [reason, count] : reasons) {
+        text += " reason " + std::to_string(reason) + "=" + std::to_string(count);
+    }
+    return text;
 }
 
 std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
@@ -234,7 +272,9 @@ TEST_CASE("kernel and model treat a million random packets under random policies
         const Expected expected = compare(random, rules, world, link, tally);
         const Counts counts = datapath().counts();
         if (counts.packets != expected.packets || counts.reasons != expected.reasons) {
-            FAIL("counts of policy " << tally.policies << "\n" << describe(rules));
+            FAIL("counts of policy " << tally.policies << "\n"
+                 << describe(rules) << "want" << describe(expected.packets, expected.reasons) << "\ngot "
+                 << describe(counts.packets, counts.reasons));
         }
     }
     WARN(tally.compared << " packets alike under " << tally.policies << " policies, " << tally.steered << " steered, " << tally.refused

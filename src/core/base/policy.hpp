@@ -17,7 +17,7 @@
 namespace rudder {
 
 enum class Direction : std::uint8_t { ingress = 0, egress = 1 };
-enum class RuleType : std::uint8_t { pass, drop, steer, replicate };
+enum class RuleType : std::uint8_t { pass, drop, steer, replicate, mirror };
 
 /// Which devices a rule applies to. `any` is every device but loopback. A device is selected when one of
 /// `include` (or `any`) and none of `exclude` matches its name or one of its altnames. Patterns are glob(7) without
@@ -133,7 +133,7 @@ struct Rule {
     std::uint32_t priority = 0;
     RuleType type = RuleType::pass;
     Match match;
-    std::vector<Target> targets;  ///< steer: 1; replicate: 1..64; else none
+    std::vector<Target> targets;  ///< steer: 1; replicate and mirror: 1..64; else none
     bool original_passes = false;
     bool failure_drops = false;
     std::optional<Join> join;     ///< only at ingress; `match.dst` then holds nothing but multicast host prefixes

@@ -141,6 +141,12 @@ std::string replicate_to_string(const Rule& rule) {
     return fmt::format("{} {}: {}{}", copies.size(), noun, list(copies, "; "), original);
 }
 
+std::string mirror_to_string(const Rule& rule) {
+    std::vector<std::string> devices;
+    for (const Target& target : rule.targets) devices.push_back(target.via);
+    return "to " + list(devices, ",");
+}
+
 }  // namespace
 
 std::string to_string(RuleType type) {
@@ -153,6 +159,8 @@ std::string to_string(RuleType type) {
             return "steer";
         case RuleType::replicate:
             return "replicate";
+        case RuleType::mirror:
+            return "mirror";
     }
     return "unknown";
 }
@@ -199,6 +207,7 @@ std::string action_to_string(const Rule& rule) {
     std::string text = to_string(rule.type);
     if (rule.type == RuleType::steer) text = steer_to_string(rule);
     if (rule.type == RuleType::replicate) text = replicate_to_string(rule);
+    if (rule.type == RuleType::mirror) text = mirror_to_string(rule);
     return rule.join ? text + "; " + join_to_string(*rule.join) : text;
 }
 

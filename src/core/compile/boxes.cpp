@@ -50,7 +50,7 @@ bool asks_for_special(const Box& box) {
 }
 
 bool asks_for_group(const Rule& rule, const Box& box) {
-    const bool takes_all = rule.type == RuleType::drop || rule.type == RuleType::pass;
+    const bool takes_all = rule.type != RuleType::steer && rule.type != RuleType::replicate;
     return takes_all || multicast(box.dst.address.family).contains(box.dst);
 }
 

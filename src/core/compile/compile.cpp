@@ -26,7 +26,7 @@ constexpr std::size_t k_cache_line = 64;
 
 std::string number(std::size_t value) { return std::to_string(value); }
 
-bool needs_target(const Rule& rule) { return rule.type == RuleType::steer || rule.type == RuleType::replicate; }
+bool needs_target(const Rule& rule) { return rule.type != RuleType::pass && rule.type != RuleType::drop; }
 
 std::string selector_reason(const InterfaceSelector& selector) { return "no interface " + to_string(selector); }
 

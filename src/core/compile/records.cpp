@@ -18,6 +18,7 @@ std::uint8_t action_of(RuleType type) {
         case RuleType::drop: return RUDDER_ACTION_DROP;
         case RuleType::steer: return RUDDER_ACTION_STEER;
         case RuleType::replicate: return RUDDER_ACTION_REPLICATE;
+        case RuleType::mirror: return RUDDER_ACTION_MIRROR;
         case RuleType::pass: break;
     }
     return RUDDER_ACTION_PASS;

@@ -159,6 +159,15 @@ void check_hairpin(const Reading& reading, const ConfigTable& table, const Match
                   "give a `next_hop`, a `next_hop_mac` or a rewrite, or another interface");
 }
 
+/// The copy would be a duplicate of what is there.
+void check_mirror(const Reading& reading, const ConfigTable& table, const Match& match, const Target& target) {
+    const auto& names = match.interface.include;
+    if (std::find(names.begin(), names.end(), target.via) == names.end()) return;
+    reading.error(code::hairpin, find_entry(table, "via")->value.span,
+                  fmt::format("packets of `{}` would be copied to `{}` itself", target.via, target.via),
+                  "mirror to another interface");
+}
+
 void check_port_rewrite(const Reading& reading, const ConfigTable& table, const Match& match) {
     if (!match.ip_proto || ip_protocol_has_ports(*match.ip_proto)) return;
     for (const std::string_view key : {"src_port", "dst_port"})
@@ -203,7 +212,8 @@ void settle_families(const Reading& reading, const RuleTables& tables, Rule& rul
 
 void check_targets(const Reading& reading, const RuleTables& tables, const Rule& rule) {
     for (std::size_t i = 0; i < tables.ways_out.size(); ++i) {
-        check_hairpin(reading, *tables.ways_out[i], rule.match, rule.targets[i]);
+        const auto check_way = rule.type == RuleType::mirror ? check_mirror : check_hairpin;
+        check_way(reading, *tables.ways_out[i], rule.match, rule.targets[i]);
         check_port_rewrite(reading, *tables.ways_out[i], rule.match);
     }
 }

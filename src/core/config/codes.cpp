@@ -157,6 +157,7 @@ constexpr CodeInfo k_codes[] = {
      "join fewer groups, or without `sources`"},
     {code::source_family, "the source is to be that of the interface, but the rule is for both address families",
      "state the family in the match, such as dst_ip = \"0.0.0.0/0\" or \"::/0\""},
+    {code::named_twice, "an interface is named twice to mirror to", "name each interface once"},
     {code::more_warnings, "there are more warnings than are shown",
      "correct the ones that are shown and check again to see the others"},
     {code::unused_set, "no rule uses the set",

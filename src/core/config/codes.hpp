@@ -95,6 +95,7 @@ inline constexpr std::string_view sources_without_join = "E0705";
 inline constexpr std::string_view join_family = "E0706";
 inline constexpr std::string_view too_many_joins = "E0707";
 inline constexpr std::string_view source_family = "E0720";
+inline constexpr std::string_view named_twice = "E0721";
 inline constexpr std::string_view more_warnings = "W0001";
 inline constexpr std::string_view unused_set = "W0601";
 inline constexpr std::string_view shadowed_rule = "W0701";

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
 
 namespace rudder {
@@ -120,11 +121,37 @@ void read_targets(const Reading& reading, const Limits& limits, const ConfigEntr
     }
 }
 
+/// One target for each interface of `via`.
+void read_mirror(const Reading& reading, const Limits& limits, const ConfigTable& table, Rule& rule, RuleTables& tables) {
+    const ConfigEntry* via = find_entry(table, "via");
+    if (via == nullptr) return;
+    if (const auto* items = via->value.as_list(); items != nullptr && items->size() > limits.targets) {
+        reading.error(code::too_many_targets, via->key_span,
+                      fmt::format("the rule has {} targets; the limit is {}", items->size(), limits.targets));
+        return;
+    }
+    KeySpec spec = *find_key(k_action, "via");
+    spec.is_list_allowed = true;
+    (void)for_each_scalar(reading, spec, via->value, [&](const ConfigValue& value) {
+        const auto device = read_device(reading, spec, value);
+        if (!device) return false;
+        const auto is_same = [&](const Target& target) { return target.via == *device; };
+        if (std::any_of(rule.targets.begin(), rule.targets.end(), is_same)) {
+            reading.error(code::named_twice, value.span, fmt::format("{} is named twice", quoted(*device)));
+            return false;
+        }
+        rule.targets.push_back({});
+        rule.targets.back().via = *device;
+        tables.ways_out.push_back(&table);
+        return true;
+    });
+}
+
 }  // namespace
 
 void read_action(const Reading& reading, const Limits& limits, const ConfigTable& table, const Span& header, Rule& rule,
                  RuleTables& tables) {
-    constexpr std::uint8_t k_bits[] = {k_pass, k_drop, k_steer, k_replicate};
+    constexpr std::uint8_t k_bits[] = {k_pass, k_drop, k_steer, k_replicate, k_mirror};
     check_keys(reading, k_action, k_bits[static_cast<std::size_t>(rule.type)], table, header);
     if (rule.type == RuleType::steer) {
         rule.targets.push_back(read_way_out(reading, table, k_action));
@@ -136,6 +163,7 @@ void read_action(const Reading& reading, const Limits& limits, const ConfigTable
         if (const ConfigEntry* targets = find_entry(table, "targets"))
             read_targets(reading, limits, *targets, rule, tables);
     }
+    if (rule.type == RuleType::mirror) read_mirror(reading, limits, table, rule, tables);
     read_join(reading, table, rule);
     tables.action = &table;
 }

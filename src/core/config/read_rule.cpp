@@ -52,6 +52,8 @@ RuleType rule_type(TypeBit bit) {
             return RuleType::steer;
         case k_replicate:
             return RuleType::replicate;
+        case k_mirror:
+            return RuleType::mirror;
         case k_drop:
             return RuleType::drop;
         default:
@@ -65,10 +67,10 @@ void read_action_of(const Reading& reading, const Limits& limits, const ConfigTa
     if (const ConfigEntry* action = find_entry(table, "action")) {
         if (const ConfigTable* fields = read_table(reading, *action))
             read_action(reading, limits, *fields, action->value.span, rule, tables);
-    } else if (rule.type == RuleType::steer || rule.type == RuleType::replicate) {
+    } else if (rule.type != RuleType::pass && rule.type != RuleType::drop) {
         reading.error(
             code::missing_key, header, fmt::format("a {} rule has no `action`", type.word),
-            rule.type == RuleType::steer ? "write [rule.action] with `via`" : "write [[rule.action.targets]]");
+            rule.type == RuleType::replicate ? "write [[rule.action.targets]]" : "write [rule.action] with `via`");
     }
 }
 

@@ -92,7 +92,7 @@ constexpr KeySpec k_keys[] = {
      .doc = "what becomes of a packet that cannot be sent", .types = k_steer, .words = k_on_failure_words,
      .default_text = "pass", .code = code::unknown_on_failure},
     {.tables = k_way_out, .key = "via", .kind = ValueKind::device,
-     .doc = "interface through which the packet leaves", .types = k_sending, .is_required = true,
+     .doc = "interface through which the packet leaves; mirror: or a list", .types = k_sending | k_mirror, .is_required = true,
      .code = code::bad_device},
     {.tables = k_way_out, .key = "next_hop", .kind = ValueKind::address,
      .doc = "gateway on that interface; without it the route to the destination", .types = k_sending,
@@ -143,7 +143,7 @@ constexpr TypeSpec k_types[] = {
     {"replicate", k_replicate, true, "send one rewritten copy per target"},
     {"drop", k_drop, true, "discard the packet"},
     {"pass", k_pass, true, "leave the packet to the stack; later rules are not looked at"},
-    {"mirror", k_mirror, false, "unmodified copies to interfaces; the original goes on"},
+    {"mirror", k_mirror, true, "unmodified copies to interfaces; the original goes on"},
     {"capture", k_capture, false, "a copy to user space; the original goes on"},
     {"tap", k_tap, false, "hand the packet to an AF_XDP socket"},
 };

@@ -72,9 +72,9 @@ bool asks_special(const Rule& rule) {
            std::any_of(rule.match.dst.begin(), rule.match.dst.end(), is_special);
 }
 
-/// Packets to a group are matched by pass and drop, and by rules that ask for group destinations.
+/// Packets to a group are matched by rules that change nothing in them, and by rules that ask for group destinations.
 bool asks_group(const Rule& rule) {
-    return rule.type == RuleType::pass || rule.type == RuleType::drop ||
+    return (rule.type != RuleType::steer && rule.type != RuleType::replicate) ||
            std::any_of(rule.match.dst.begin(), rule.match.dst.end(), is_group);
 }
 

@@ -50,6 +50,8 @@ std::string_view action_name(std::uint8_t action) {
             return "steer";
         case RUDDER_ACTION_REPLICATE:
             return "replicate";
+        case RUDDER_ACTION_MIRROR:
+            return "mirror";
         default:
             return "unknown";
     }

@@ -110,6 +110,11 @@ TEST_CASE("a replicate action names the destination of each copy") {
           "2 targets: 10.10.1.1 via eth1; [2001:db8::2]:5004 via eth2 set ttl keep; original passes");
 }
 
+TEST_CASE("a mirror action names its interfaces") {
+    CHECK(action_to_string(rule_of(RuleType::mirror, {target_to("eth1"), target_to("eth2")})) == "to eth1,eth2");
+    CHECK(to_string(RuleType::mirror) == "mirror");
+}
+
 TEST_CASE("pass and drop are their own action") {
     CHECK(action_to_string(rule_of(RuleType::pass)) == "pass");
     CHECK(action_to_string(rule_of(RuleType::drop)) == "drop");

@@ -112,6 +112,21 @@ TEST_CASE("a replicate rule sends the copies it can") {
     CHECK((target_of(image, 0, 1).flags & RUDDER_TARGET_DEFERRED) == 0);
 }
 
+TEST_CASE("a mirror rule has a record and a counter for each interface, and waits while none exists") {
+    Rule mirror = steer("m", "eth0", "eth1");
+    mirror.type = RuleType::mirror;
+    mirror.targets.push_back({"eth9", {}, {}, {}});
+    const Image image = compiled(policy({mirror}), make_topology(2));
+    CHECK_FALSE(image.rules[0].is_deferred);
+    CHECK(rule_of(image, 0).action == RUDDER_ACTION_MIRROR);
+    CHECK(rule_of(image, 0).target_count == 2);
+    CHECK(target_of(image, 0, 0).flags == 0);
+    CHECK(target_of(image, 0, 0).counter_slot == image.slots.counters.at({"m", 0}));
+    CHECK(target_of(image, 0, 1).flags == RUDDER_TARGET_DEFERRED);
+    mirror.targets.erase(mirror.targets.begin());
+    CHECK(compiled(policy({mirror}), make_topology(2)).rules[0].is_deferred);
+}
+
 TEST_CASE("an ingress hook knows what its ICMP errors come from") {
     Topology topology = make_topology(4);
     const auto own = [](const char* text, AddressScope scope = AddressScope::global) {

@@ -56,6 +56,16 @@ TEST_CASE("a replicate rule holds its targets in their order and consumes the or
               .original_passes);
 }
 
+TEST_CASE("a mirror rule has a target for each interface of via") {
+    const std::string head = "[[rule]]\nname = \"r\"\npriority = 1\ntype = \"mirror\"\nmatch.interface = \"any\"\n";
+    const Rule rule = policy_of(head + "action.via = [\"eth9\", \"eth1\"]\n").rules.at(0);
+    CHECK(rule.type == RuleType::mirror);
+    REQUIRE(rule.targets.size() == 2);
+    CHECK(rule.targets[0].via == "eth9");
+    CHECK(rule.targets[1].via == "eth1");
+    CHECK(policy_of(head + "action.via = \"eth9\"\n").rules.at(0).targets.size() == 1);
+}
+
 TEST_CASE("drop and pass need no action, and an empty one does no harm") {
     for (const std::string type : {"drop", "pass"}) {
         const std::string head =
