@@ -17,6 +17,9 @@
 namespace rudder::test {
 namespace {
 
+/// BPF_F_TEST_SKB_CHECKSUM_COMPLETE, which the headers of older systems lack.
+constexpr std::uint32_t k_checksum_complete = 1u << 2;
+
 template <class Value>
 std::vector<Value> per_cpu(const bpf_map* map, const void* key) {
     std::vector<Value> values(static_cast<std::size_t>(libbpf_num_possible_cpus()));
@@ -48,6 +51,13 @@ rudder_next_hop record_of(const NextHopEntry& entry) {
     return record;
 }
 
+int create_blob_map(std::uint32_t bytes) {
+    bpf_map_create_opts options{};
+    options.sz = sizeof(options);
+    options.map_flags = BPF_F_RDONLY_PROG;
+    return bpf_map_create(BPF_MAP_TYPE_ARRAY, "blob", sizeof(std::uint32_t), bytes, 1, &options);
+}
+
 CounterKey owner_of(const Slots& slots, std::uint32_t slot) {
     for (const auto& [key, number] : slots.counters) {
         if (number == slot) {
@@ -59,7 +69,7 @@ CounterKey owner_of(const Slots& slots, std::uint32_t slot) {
 
 }  // namespace
 
-Datapath::Datapath(rudder_tc_bpf* bpf) : bpf_(bpf) {}
+Datapath::Datapath(rudder_tc_bpf* bpf, std::size_t tier) : bpf_(bpf), tier_(tier) {}
 
 Datapath::~Datapath() {
     if (generation_fd_ >= 0) {
@@ -68,15 +78,19 @@ Datapath::~Datapath() {
     rudder_tc_bpf__destroy(bpf_);
 }
 
-std::unique_ptr<Datapath> Datapath::load(std::string& why) {
+std::unique_ptr<Datapath> Datapath::load(std::string& why, std::size_t tier) {
     rudder_tc_bpf* bpf = rudder_tc_bpf__open();
     if (bpf == nullptr) {
         why = "open the BPF object: " + std::string(std::strerror(errno));
         return nullptr;
     }
-    bpf->rodata->blob_bytes = tiers().front().blob_bytes;
-    bpf_map__set_max_entries(bpf->maps.counters, tiers().front().counter_slots);
-    if (rudder_tc_bpf__load(bpf) != 0) {
+    bpf->rodata->blob_bytes = tiers()[tier].blob_bytes;
+    bpf_map__set_max_entries(bpf->maps.counters, tiers()[tier].counter_slots);
+    const int example = create_blob_map(tiers()[tier].blob_bytes);
+    bpf_map__set_inner_map_fd(bpf->maps.active, example);
+    const int failed = rudder_tc_bpf__load(bpf);
+    close(example);
+    if (failed != 0) {
         why = "load the BPF object: " + std::string(std::strerror(errno));
         rudder_tc_bpf__destroy(bpf);
         return nullptr;
@@ -90,28 +104,30 @@ std::unique_ptr<Datapath> Datapath::load(std::string& why) {
         bpf_map_update_elem(bpf_map__fd(bpf->maps.stages), &stage, &fd, BPF_ANY);
         stage++;
     }
-    return std::unique_ptr<Datapath>(new Datapath(bpf));
+    return std::unique_ptr<Datapath>(new Datapath(bpf, tier));
 }
 
 bool Datapath::publish(const Policy& policy, const Topology& topology) {
     const Result<Image> image = compile(policy, topology, {});
     const std::uint32_t key = 0;
-    if (!image || image->tier != 0) {
+    if (!image || image->tier > tier_) {
         return false;
     }
-    const std::uint32_t bytes = tiers().front().blob_bytes;
-    std::vector<std::uint8_t> blob = image->blob;
-    blob.resize(bytes);
-    generation_++;
-    std::memcpy(blob.data() + offsetof(rudder_blob_header, generation), &generation_, sizeof(generation_));
-    bpf_map_create_opts options{};
-    options.sz = sizeof(options);
-    options.map_flags = BPF_F_RDONLY_PROG;
-    const int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "blob", sizeof(key), bytes, 1, &options);
     for (const auto& [slot, entry] : next_hop_entries(image->slots, topology)) {
         const rudder_next_hop record = record_of(entry);
         bpf_map_update_elem(bpf_map__fd(bpf_->maps.next_hops), &slot, &record, BPF_ANY);
     }
+    if (image->blob == published_ && image->slots == slots_) {  // the kernel takes a grace period for each generation
+        reset();
+        return true;
+    }
+    const std::uint32_t bytes = tiers()[tier_].blob_bytes;
+    std::vector<std::uint8_t> blob = image->blob;
+    published_ = image->blob;
+    blob.resize(bytes);
+    generation_++;
+    std::memcpy(blob.data() + offsetof(rudder_blob_header, generation), &generation_, sizeof(generation_));
+    const int map = create_blob_map(bytes);
     if (map < 0 || bpf_map_update_elem(map, &key, blob.data(), BPF_ANY) != 0 ||
         bpf_map_update_elem(bpf_map__fd(bpf_->maps.active), &key, &map, BPF_ANY) != 0) {
         std::abort();
@@ -125,9 +141,14 @@ bool Datapath::publish(const Policy& policy, const Topology& topology) {
     return true;
 }
 
-Run Datapath::test_run(int program, const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat) {
+Run Datapath::test_run(int program, const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat,
+                       const Metadata& metadata) {
     __sk_buff context{};
     context.ifindex = ifindex;
+    context.ingress_ifindex = metadata.received_on;
+    context.mark = metadata.mark;
+    context.priority = metadata.priority;
+    context.tstamp = metadata.timestamp;
     context.cb[4] = static_cast<std::uint32_t>(direction);
     Run result;
     result.frame.resize(frame.size() + 256);
@@ -139,6 +160,9 @@ Run Datapath::test_run(int program, const Frame& frame, std::uint32_t ifindex, D
     options.data_size_out = static_cast<std::uint32_t>(result.frame.size());
     options.ctx_in = &context;
     options.ctx_size_in = sizeof(context);
+    options.ctx_out = &context;
+    options.ctx_size_out = sizeof(context);
+    options.flags = metadata.is_summed ? k_checksum_complete : 0;
     options.repeat = static_cast<int>(repeat);
     if (bpf_prog_test_run_opts(program, &options) != 0) {
         result.verdict = -1000 - errno;
@@ -148,11 +172,12 @@ Run Datapath::test_run(int program, const Frame& frame, std::uint32_t ifindex, D
     result.frame.resize(options.data_size_out);
     result.verdict = static_cast<int>(options.retval);
     result.nanoseconds = options.duration;
+    result.metadata = {context.mark, context.priority, context.tstamp, 0, false};
     return result;
 }
 
-Run Datapath::run(const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat) {
-    return test_run(bpf_program__fd(bpf_->progs.rudder_classify), frame, ifindex, direction, repeat);
+Run Datapath::run(const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat, const Metadata& metadata) {
+    return test_run(bpf_program__fd(bpf_->progs.rudder_classify), frame, ifindex, direction, repeat, metadata);
 }
 
 Run Datapath::run_entry(const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat) {

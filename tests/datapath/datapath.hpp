@@ -15,11 +15,21 @@ struct rudder_tc_bpf;
 /// The loaded programs, driven by BPF_PROG_TEST_RUN in a private network namespace.
 namespace rudder::test {
 
+/// What the kernel keeps beside a frame, as far as a test run shows it.
+struct Metadata {
+    std::uint32_t mark = 0;
+    std::uint32_t priority = 0;
+    std::uint64_t timestamp = 0;
+    std::uint32_t received_on = 0;  ///< device that the packet came in by, if not the one of the hook; not read back
+    bool is_summed = false;         ///< CHECKSUM_COMPLETE: the run fails with EBADMSG if the sum is wrong after it; not read back
+};
+
 /// What one run returned.
 struct Run {
-    int verdict = 0;
+    int verdict = 0;  ///< -1000 - errno: the kernel refused the run
     Frame frame;
     std::uint32_t nanoseconds = 0;  ///< mean of `repeat` runs
+    Metadata metadata{};
 };
 
 /// Counts since the last `reset()`.
@@ -32,17 +42,17 @@ struct Counts {
 
 class Datapath {
 public:
-    /// Null and a sentence in `why` when the kernel refuses.
-    static std::unique_ptr<Datapath> load(std::string& why);
+    /// For policies up to that tier. Null and a sentence in `why` when the kernel refuses.
+    static std::unique_ptr<Datapath> load(std::string& why, std::size_t tier = 0);
     ~Datapath();
     Datapath(const Datapath&) = delete;
     Datapath& operator=(const Datapath&) = delete;
 
     /// Compiles, fills the next-hop table and makes it the active generation; counts start at zero. False if the
-    /// policy is larger than the first tier.
+    /// policy is larger than the tier.
     bool publish(const Policy& policy, const Topology& topology);
     /// One packet at the hook of (ifindex, direction).
-    Run run(const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat = 1);
+    Run run(const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat = 1, const Metadata& metadata = {});
     /// The same through rudder_ingress or rudder_egress and the program array.
     Run run_entry(const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat = 1);
     /// Attaches the entry program to a real device (cls_bpf on its clsact); gone with the device.
@@ -55,12 +65,15 @@ public:
     [[nodiscard]] std::map<std::string, std::uint32_t> verified_instructions() const;
 
 private:
-    explicit Datapath(rudder_tc_bpf* bpf);
-    Run test_run(int program, const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat);
+    Datapath(rudder_tc_bpf* bpf, std::size_t tier);
+    Run test_run(int program, const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat,
+                 const Metadata& metadata = {});
 
     rudder_tc_bpf* bpf_;
+    std::size_t tier_;
     int generation_fd_ = -1;
     std::uint64_t generation_ = 0;
+    std::vector<std::uint8_t> published_;  ///< image of the active generation
     Slots slots_;
 };
 

@@ -103,7 +103,7 @@ struct Wrap {
     void operator()(const Extension& layer) const {
         const std::size_t size = layer.type == 44 ? 8 : layer.type == 51 ? (layer.units + 2) * 4 : (layer.units + 1) * 8;
         Frame header(size);
-        header[0] = inner.protocol;
+        header[0] = layer.next.value_or(inner.protocol);
         header[1] = static_cast<std::uint8_t>(layer.type == 44 ? 0 : layer.units);
         if (layer.type == 44) {
             put16(header, 2, layer.fragment);

@@ -52,6 +52,7 @@ struct Extension {
     unsigned units = 0;                ///< length field as on the wire
     std::uint16_t fragment = 0;        ///< fragment: offset and M flag as on the wire
     std::uint8_t segments_left = 0;    ///< routing
+    std::optional<std::uint8_t> next{};  ///< what follows, if it cannot be told from the next layer
 };
 struct Udp {
     std::uint16_t src_port = 4000;

@@ -2,57 +2,16 @@
 #include "model.hpp"
 #include "policies.hpp"
 #include "random_frame.hpp"
+#include "receiver.hpp"
 
 #include "rudder_abi.h"
 
 #include <catch2/catch.hpp>
 
-#include <arpa/inet.h>
-#include <linux/if_packet.h>
-#include <net/ethernet.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 using namespace rudder;
 using namespace rudder::test;
 
 namespace {
-
-/// What arrives at one device, marked by the sender's MAC so that the kernel's own chatter is left out.
-class Receiver {
-public:
-    explicit Receiver(const std::string& name) : fd_(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, htons(ETH_P_ALL))) {
-        sockaddr_ll where{};
-        where.sll_family = AF_PACKET;
-        where.sll_protocol = htons(ETH_P_ALL);
-        where.sll_ifindex = static_cast<int>(device(name).ifindex);
-        REQUIRE(bind(fd_, reinterpret_cast<sockaddr*>(&where), sizeof(where)) == 0);
-    }
-    ~Receiver() { close(fd_); }
-    Receiver(const Receiver&) = delete;
-    Receiver& operator=(const Receiver&) = delete;
-
-    /// Frames to the static next hop until `count` have come or nothing comes any more.
-    std::vector<Frame> take(std::size_t count) {
-        std::vector<Frame> frames;
-        pollfd ready{fd_, POLLIN, 0};
-        const int patience_ms = count == 0 ? 20 : 1000;
-        while (frames.size() <= count && poll(&ready, 1, frames.size() < count ? patience_ms : 20) == 1) {
-            Frame frame(2048);
-            const ssize_t size = recv(fd_, frame.data(), frame.size(), 0);
-            if (size < 14 || !std::equal(k_next_hop_mac.bytes.begin(), k_next_hop_mac.bytes.end(), frame.begin())) {
-                continue;
-            }
-            frame.resize(static_cast<std::size_t>(size));
-            frames.push_back(frame);
-        }
-        return frames;
-    }
-
-private:
-    int fd_;
-};
 
 Rule copies_of(const std::string& dst, std::vector<Target> targets, bool original_passes) {
     Rule result = rule(RuleType::replicate, dst);

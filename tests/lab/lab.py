@@ -323,6 +323,22 @@ def find_key(document, key):
     raise Failure(f"no {key!r} in {json.dumps(document)[:500]}")
 
 
+def proves(subject, judge, *places):
+    """Marks a test that proves these rows of the conformance table (tests/conformance/rows.py)."""
+    def mark(test):
+        test.rows = getattr(test, "rows", []) + [f"{subject}/{place}/{judge}" for place in places]
+        return test
+    return mark
+
+
+def _record(test, outcome):
+    """Notes what became of the rows that a test is for: a number of packets, or "cannot"."""
+    directory = os.environ.get("RUDDER_CONFORMANCE")
+    if directory and getattr(test, "rows", None):
+        with open(pathlib.Path(directory) / "lab", "a", encoding="utf-8") as file:
+            file.write("".join(f"{row}\t{outcome}\n" for row in test.rows))
+
+
 def _outside(script):
     os.environ[MARKER] = "1"
     command = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child=KILL", "--mount-proc",
@@ -373,9 +389,11 @@ def main(description, *tests):
         start = time.monotonic()
         try:
             test()
+            _record(test, 1)
             print(f"ok {number} - {sentence} ({time.monotonic() - start:.1f} s)", flush=True)
         except Skip as reason:
             skipped += 1
+            _record(test, "cannot")
             print(f"ok {number} - {sentence} # SKIP {reason}", flush=True)
         except Exception:  # pylint: disable=broad-except
             failed += 1

@@ -4,7 +4,7 @@
 import socket
 import time
 
-from lab import Crossroads, Daemon, expect, expect_equal, main, until
+from lab import Crossroads, Daemon, expect, expect_equal, main, proves, until
 from traffic import FrameSender, UdpReceiver, UdpSender, ethernet, ipv4, send_udp, udp
 
 PASSES = 64
@@ -91,6 +91,7 @@ def _one_packet_in_a_loop_of_two_veth_pairs(server, family, ttl):
     expect(at_a.nothing(0.1), "the looping packet got out")
 
 
+@proves("loop", "wire", "v4/ingress")
 def one_packet_in_a_loop_of_two_veth_pairs_ends_after_64_passes_with_its_ttl_kept():
     _one_packet_in_a_loop_of_two_veth_pairs(Crossroads.SERVER, socket.AF_INET, ', ttl = "keep"')
 
@@ -99,6 +100,7 @@ def one_packet_in_a_loop_of_two_veth_pairs_ends_after_64_passes_with_its_ttl_set
     _one_packet_in_a_loop_of_two_veth_pairs(Crossroads.SERVER, socket.AF_INET, ", ttl = 200")
 
 
+@proves("loop", "wire", "v6/ingress")
 def one_ipv6_packet_in_a_loop_of_two_veth_pairs_ends_after_64_passes():
     _one_packet_in_a_loop_of_two_veth_pairs(Crossroads.SERVER6, socket.AF_INET6, ', ttl = "keep"')
 
