@@ -49,7 +49,15 @@ enum rudder_direction {
 	RUDDER_EGRESS = 1,
 };
 
-/* One parsed packet. Addresses stay in wire order; IPv4 uses word [0] only. 64 bytes. */
+/* What of a packet only some rules look at is there (rudder_packet.has). */
+#define RUDDER_HAS_TCP_FLAGS 0x01u
+#define RUDDER_HAS_ICMP 0x02u
+
+/* A MAC address as a number, its first octet on top, above them this bit. */
+#define RUDDER_A_MAC (1ull << 48)
+
+/* One parsed packet. Addresses stay in wire order; IPv4 uses word [0] only. What every packet needs is in the first 52
+ * bytes; the rest is filled where rudder_blob_header.fields says that a rule looks at it (rudder_closer.h). */
 struct rudder_packet {
 	__u32 src_be[4];
 	__u32 dst_be[4];
@@ -67,7 +75,13 @@ struct rudder_packet {
 	__u16 hook_class;   /* equivalence class of (device, direction), from the blob's hook table */
 	__u8 ip_header_bytes; /* IPv4: IHL * 4; IPv6: 40 */
 	__u8 l4_checksum;   /* byte offset of the checksum in the transport header, RUDDER_L4_NO_CHECKSUM if none */
-	__u16 reserved[6];
+	__u16 icmp;         /* RUDDER_HAS_ICMP: type << 8 | code of ICMP in IPv4, ICMPv6 in IPv6 */
+	__u8 tcp_flags;     /* RUDDER_HAS_TCP_FLAGS: FIN is bit 0, CWR bit 7 */
+	__u8 has;           /* RUDDER_HAS_* */
+	__u32 mark;         /* skb->mark */
+	__u32 reserved;
+	__u64 src_mac;      /* RUDDER_A_MAC | address; 0 without an Ethernet header */
+	__u64 dst_mac;
 };
 #define RUDDER_L4_NO_CHECKSUM 0xffu
 
@@ -111,7 +125,11 @@ struct rudder_tree {
 };
 
 /* Bits of rudder_blob_header.fields. */
-#define RUDDER_FIELD_VLAN 0x01u /* a rule is for packets in VLANs, or for some of them */
+#define RUDDER_FIELD_VLAN 0x01u      /* a rule is for packets in VLANs, or for some of them */
+#define RUDDER_FIELD_HEADER 0x02u    /* length, TTL: what every packet has, in the key of this policy only */
+#define RUDDER_FIELD_TRANSPORT 0x04u /* ICMP type, TCP flags */
+#define RUDDER_FIELD_LINK 0x08u      /* mark, MAC addresses */
+#define RUDDER_FIELD_CLOSER (RUDDER_FIELD_TRANSPORT | RUDDER_FIELD_LINK) /* fields that cost a second look */
 
 struct rudder_blob_header {
 	__u32 magic;
@@ -279,9 +297,11 @@ struct rudder_failure_key {
 /* ---- layout assertions ----------------------------------------------------------------------- */
 
 #define RUDDER_OFFSET __builtin_offsetof
-RUDDER_STATIC_ASSERT(sizeof(struct rudder_packet) == 64, "rudder_packet");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_packet) == 80, "rudder_packet");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, src_port) == 32, "rudder_packet.src_port");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, hook_class) == 48, "rudder_packet.hook_class");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, icmp) == 52, "rudder_packet.icmp");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, src_mac) == 64, "rudder_packet.src_mac");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_hook) == 16, "rudder_hook");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_source) == 20, "rudder_source");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_tree) == 12, "rudder_tree");

@@ -29,15 +29,20 @@
 
 /* Words in host order. IPv4: [0] source, [1] destination; IPv6: [0-3] source, [4-7] destination, most significant
  * word first; then for both, at RUDDER_KEY_PORTS: source port << 16 | destination port, and at RUDDER_KEY_MISC:
- * protocol << 24 | DSCP << 16 | hook class. Where the header's `fields` say that a rule wants it, at RUDDER_KEY_LINK:
- * rudder_vlan_of() << 16. */
+ * protocol << 24 | DSCP << 16 | hook class. Where the header's `fields` say that a rule looks at more, at RUDDER_KEY_LINK:
+ * rudder_vlan_of() << 16 | length; at RUDDER_KEY_MARK: the mark; at RUDDER_KEY_SRC_MAC and RUDDER_KEY_DST_MAC: the last four
+ * octets; at RUDDER_KEY_ICMP: ICMP type << 24 | code << 16 | TCP flags << 8 | TTL. */
 struct rudder_key {
 	__u32 word[16];
 };
 #define RUDDER_KEY_PORTS 8u
 #define RUDDER_KEY_MISC 9u
 #define RUDDER_KEY_LINK 10u
+#define RUDDER_KEY_MARK 11u
+#define RUDDER_KEY_SRC_MAC 12u
+#define RUDDER_KEY_DST_MAC 13u
 #define RUDDER_KEY_BEST 14u /* of the walk itself: best rank so far */
+#define RUDDER_KEY_ICMP 15u
 
 /* ---- nodes ------------------------------------------------------------------------------------- */
 
@@ -181,8 +186,13 @@ static RUDDER_INLINE void rudder_fill_key(const struct rudder_blob_header *heade
 {
 	key->word[RUDDER_KEY_PORTS] = (__u32)packet->src_port << 16 | packet->dst_port;
 	key->word[RUDDER_KEY_MISC] = (__u32)packet->protocol << 24 | (__u32)(packet->tos >> 2) << 16 | packet->hook_class;
-	if (header->fields)
-		key->word[RUDDER_KEY_LINK] = rudder_vlan_of(packet) << 16;
+	if (!header->fields)
+		return;
+	key->word[RUDDER_KEY_LINK] = rudder_vlan_of(packet) << 16 | packet->l3_bytes;
+	key->word[RUDDER_KEY_MARK] = packet->mark;
+	key->word[RUDDER_KEY_SRC_MAC] = (__u32)packet->src_mac;
+	key->word[RUDDER_KEY_DST_MAC] = (__u32)packet->dst_mac;
+	key->word[RUDDER_KEY_ICMP] = (__u32)packet->icmp << 16 | (__u32)packet->tcp_flags << 8 | packet->ttl;
 }
 
 /* How the walk asks for the rank behind an extended entry. The BPF programs put a global function here, which the

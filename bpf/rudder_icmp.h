@@ -21,7 +21,6 @@
 #define RUDDER_ICMP4_TOS 0xc0u /* precedence "internetwork control" */
 
 enum {
-	RUDDER_IP_ICMP = 1,
 	RUDDER_ICMP4_UNREACHABLE = 3,
 	RUDDER_ICMP4_QUENCH = 4,
 	RUDDER_ICMP4_REDIRECT = 5,
@@ -35,11 +34,6 @@ enum {
 };
 
 /* ---- whom to tell ------------------------------------------------------------------------------ */
-
-static __always_inline int rudder_is_icmp(const struct rudder_packet *packet)
-{
-	return packet->protocol == (packet->family == 4 ? RUDDER_IP_ICMP : RUDDER_IP_ICMP6);
-}
 
 /* An error, or a redirect, which is answered no more than an error. */
 static __always_inline int rudder_is_icmp_error(__u8 family, __u8 type)

@@ -47,6 +47,7 @@ enum {
 
 enum {
 	RUDDER_IP_HOP_BY_HOP = 0,
+	RUDDER_IP_ICMP = 1,
 	RUDDER_IP_TCP = 6,
 	RUDDER_IP_UDP = 17,
 	RUDDER_IP_DCCP = 33,
@@ -90,6 +91,12 @@ static __always_inline struct rudder_transport_form rudder_transport_form(__u8 f
 		}
 	}
 	return form;
+}
+
+/* ICMP in IPv4, ICMPv6 in IPv6. */
+static __always_inline int rudder_is_icmp(const struct rudder_packet *packet)
+{
+	return packet->protocol == (packet->family == 4 ? RUDDER_IP_ICMP : RUDDER_IP_ICMP6);
 }
 
 /* Where `offset`, at most RUDDER_MAX_HEADER_BYTES, leads. The mask is for the verifier: before Linux 6.3 it loses a bound

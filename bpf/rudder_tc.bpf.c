@@ -13,6 +13,7 @@
 
 #include "rudder_abi.h"
 #include "rudder_answer.h"
+#include "rudder_closer.h"
 #include "rudder_forward.h"
 #include "rudder_mark.h"
 #include "rudder_match.h"
@@ -107,6 +108,28 @@ static __always_inline int rudder_parse_or_pull(struct __sk_buff *skb, struct ru
 	if (result != RUDDER_PARSE_SHORT || bpf_skb_pull_data(skb, wanted))
 		return result;
 	return rudder_parse_packet(skb);
+}
+
+/* Adds to scratch->packet what only some rules look at. A transport header that is not there any more has no fields. */
+__attribute__((noinline)) int rudder_look_closer(struct __sk_buff *skb)
+{
+	struct rudder_scratch *s = rudder_get_scratch();
+	__u8 bytes[RUDDER_TCP_LOOK_BYTES] = {};
+	__u32 wanted;
+
+	if (!s)
+		return 0;
+	wanted = rudder_transport_look(&s->packet);
+	if ((wanted == RUDDER_TCP_LOOK_BYTES && bpf_skb_load_bytes(skb, s->packet.l4_offset, bytes, RUDDER_TCP_LOOK_BYTES)) ||
+	    (wanted == RUDDER_ICMP_LOOK_BYTES && bpf_skb_load_bytes(skb, s->packet.l4_offset, bytes, RUDDER_ICMP_LOOK_BYTES)))
+		wanted = 0;
+	rudder_note_transport(&s->packet, bytes, wanted);
+	s->packet.mark = skb->mark;
+	if (s->is_layer3_hook || bpf_skb_load_bytes(skb, 0, bytes, 12))
+		rudder_note_macs(&s->packet, NULL);
+	else
+		rudder_note_macs(&s->packet, bytes);
+	return 0;
 }
 
 /* ---- actions ----------------------------------------------------------------------------------- */
@@ -293,6 +316,8 @@ static __always_inline __u32 rudder_find_rule(struct __sk_buff *skb, const char 
 		skb->tc_index = (__u16)mark; /* for the hook above */
 	if (!rudder_is_ours(skb, s))
 		return RUDDER_NO_RULE;
+	if (((const struct rudder_blob_header *)blob)->fields & RUDDER_FIELD_CLOSER)
+		rudder_look_closer(skb);
 	return rudder_classify_packet(blob, blob_bytes, &s->packet, &s->key);
 }
 

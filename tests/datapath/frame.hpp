@@ -3,6 +3,7 @@
 
 #include "core/base/net_types.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -114,6 +115,12 @@ Frame padded(Frame frame, std::size_t size);
 /// One's complement sum of bytes, an odd last byte counted as if a zero followed.
 std::uint32_t sum16(const std::uint8_t* data, std::size_t size, std::uint32_t start = 0);
 std::uint16_t fold16(std::uint32_t sum);
+/// A number of two octets in network byte order.
+inline unsigned be16(const Frame& frame, std::size_t at) { return static_cast<unsigned>(frame[at] << 8 | frame[at + 1]); }
+inline void store16(Frame& frame, std::size_t at, unsigned value) {
+    frame[at] = static_cast<std::uint8_t>(value >> 8);
+    frame[at + 1] = static_cast<std::uint8_t>(value);
+}
 IpAddress address(const std::string& text);
 std::string hex(const Frame& frame);
 

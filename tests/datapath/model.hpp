@@ -29,6 +29,9 @@ struct ModelPacket {
     std::size_t ip_bytes = 0;   ///< IP packet by its own length
     std::size_t header_bytes = 0;
     std::size_t transport = 0;  ///< offset, 0: none
+    std::optional<std::uint16_t> icmp{};      ///< type * 256 + code
+    std::optional<std::uint8_t> tcp_flags{};
+    std::optional<MacAddress> src_mac{}, dst_mac{};
     int checksum = -1;          ///< offset in the transport header of a checksum over a pseudo-header, -1: none
 };
 

@@ -41,8 +41,8 @@ void random_match(Random& random, Rule& rule) {
         match.src = {random_prefix(random, match.family_v4 ? IpFamily::v4 : IpFamily::v6)};
     }
     if (below(random, 3) == 0) {
-        static constexpr std::uint8_t k_protocols[] = {6, 17, 17, 132, 136, 33};
-        match.ip_proto = k_protocols[below(random, 6)];
+        static constexpr std::uint8_t k_protocols[] = {6, 6, 17, 1, 132, 136, 33, 17};
+        match.ip_proto = k_protocols[below(random, 8)];
     }
     if (below(random, 3) == 0) {
         const auto first = static_cast<std::uint16_t>(4998 + below(random, 5));
@@ -60,6 +60,21 @@ void random_match(Random& random, Rule& rule) {
     if (below(random, 3) == 0) {
         match.dscp = static_cast<std::uint64_t>(random()) << 32 | random();
     }
+}
+
+void random_rare(Random& random, Rule& rule) {
+    RareMatch rare;
+    const auto states = [&] { return below(random, 6) == 0; };
+    if (rule.match.ip_proto == 1 && states()) rare.icmp_types = {{0x0800, 0x08ff}};
+    if (rule.match.ip_proto == 6 && states()) rare.tcp_flags = {{0x10, 0x02}};
+    if (states()) rare.fragment = static_cast<std::uint8_t>(1 + below(random, 7));
+    if (states()) rare.lengths = {{28, 28 + below(random, 80)}, {200, 300}};
+    if (states()) rare.ttls = {{below(random, 64), 64 + below(random, 190)}};
+    if (states()) rare.ecn = static_cast<std::uint8_t>(1 + below(random, 15));
+    if (states()) rare.fwmarks = {{below(random, 2), 1}};
+    if (states()) rare.src_macs = {{MacAddress{{2, 0, 0, 0, 0, static_cast<std::uint8_t>(8 + below(random, 2))}}, k_whole_mac}};
+    if (states()) rare.dst_macs = {{MacAddress{{static_cast<std::uint8_t>(below(random, 2)), 0, 0, 0, 0, 0}}, MacAddress{{1, 0, 0, 0, 0, 0}}}};
+    if (rare != RareMatch{}) rule.match.rare = rare;
 }
 
 Target random_target(Random& random, const Rule& rule) {
@@ -103,6 +118,7 @@ Policy random_rules(Random& random) {
     for (Rule& rule : rules) {
         rule.match.interface.any = true;
         random_match(random, rule);
+        if (below(random, 3) == 0) random_rare(random, rule);
         rule.match.direction = below(random, 3) == 0 ? Direction::egress : Direction::ingress;
         static constexpr RuleType k_types[] = {RuleType::pass,  RuleType::drop,  RuleType::steer,
                                                RuleType::steer, RuleType::steer, RuleType::mirror};

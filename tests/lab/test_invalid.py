@@ -33,7 +33,7 @@ BAD = [
     ("a prefix that is none", GOOD.replace("10.20.0.0/16", "10.20.0.0/33"), 5, 63),
     ("no priority", GOOD.replace("priority = 10\n", ""), 1, None),
     ("an unknown type", GOOD.replace('"steer"', '"stear"'), 4, 8),
-    ("a match that is not supported yet", GOOD.replace('dscp = "ef"', "fwmark = 100"), 5, None),
+    ("an ICMP type without the protocol", GOOD.replace('dscp = "ef"', "icmp_type = 8"), 5, None),
     ("a type that is not supported yet", GOOD.replace('"steer"', '"capture"'), 4, None),
     ("a replicate without targets", GOOD.replace('"steer"', '"replicate"').replace('via = "eth2", next_hop = "10.10.2.1"', ""), None, None),
     ("a port without ports", GOOD.replace('dscp = "ef"', 'ip_proto = "icmp", dst_port = 5'), 5, None),

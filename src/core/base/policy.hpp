@@ -2,7 +2,9 @@
 #pragma once
 
 #include "core/base/diagnostic.hpp"
+#include "core/base/heap_optional.hpp"
 #include "core/base/net_types.hpp"
+#include "core/base/rare_match.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -55,6 +57,7 @@ struct Match {
     std::vector<PortRange> dst_ports;
     std::uint64_t dscp = k_dscp_any;    ///< bit n set: DSCP n matches
     VlanMatch vlan;                     ///< default: untagged packets
+    HeapOptional<RareMatch> rare{};     ///< only if it states something
     friend bool operator==(const Match&, const Match&) = default;
 };
 
@@ -169,6 +172,8 @@ struct Policy {
 [[nodiscard]] std::string match_to_string(const Match& match);
 /// "none", "5", "7-9" or "any": the values of a vlan key that mean the same.
 [[nodiscard]] std::vector<std::string> vlan_texts(const VlanMatch& vlan);
+/// The ICMP types of the match are those of ICMPv6.
+[[nodiscard]] bool is_icmp6(const Match& match);
 /// The ACTION column: "via eth2 next-hop 10.0.0.1 set dst 192.168.100.1"; replicate: "3 targets: 10.10.1.1 via eth1; ...".
 [[nodiscard]] std::string action_to_string(const Rule& rule);
 

@@ -193,7 +193,15 @@ std::string match_to_string(const Match& match) {
     if (!match.src_ports.empty()) words.add("sport", list(texts_of(match.src_ports), ","));
     if (!match.dst_ports.empty()) words.add("dport", list(texts_of(match.dst_ports), ","));
     if (match.vlan != VlanMatch{}) words.add("vlan", list(vlan_texts(match.vlan), ","));
+    if (match.rare) {
+        for (const FieldTexts& field : field_texts(*match.rare, is_icmp6(match))) words.add(field.key, list(field.values, ","));
+    }
     return words.text().empty() ? "-" : words.text();
+}
+
+bool is_icmp6(const Match& match) {
+    constexpr std::uint8_t k_icmp6 = 58;
+    return match.ip_proto == k_icmp6;
 }
 
 std::vector<std::string> vlan_texts(const VlanMatch& vlan) {

@@ -51,7 +51,8 @@ bool asks_for_special(const Box& box) {
 
 bool asks_for_group(const Rule& rule, const Box& box) {
     const bool takes_all = rule.type != RuleType::steer && rule.type != RuleType::replicate;
-    return takes_all || multicast(box.dst.address.family).contains(box.dst);
+    const bool names_group_mac = rule.match.rare && has_group_mac(*rule.match.rare);
+    return takes_all || names_group_mac || multicast(box.dst.address.family).contains(box.dst);
 }
 
 void set_flags(const Rule& rule, Box& box) {
@@ -121,7 +122,11 @@ RuleFields fields_of(BoxSet& set, const Rule& rule, std::uint32_t rank, const St
     RuleFields fields;
     fields.rank = rank;
     fields.dscp_mask = rule.match.dscp;
-    fields.conditions = set.conditions_index(conditions_of(rule.match, statement));
+    if (auto conditions = conditions_of(rule.match, statement)) {
+        fields.conditions = set.conditions_index(*conditions);
+        forget_dimensions(*conditions);
+        fields.opaque = set.conditions_index(*conditions);
+    }
     for (const FieldRanges& stated : statement) {
         if (stated.ranges.size() > 1) {
             fields.lists.emplace_back(stated.field, stated.ranges);
@@ -153,7 +158,7 @@ const std::vector<ValueRange>* RuleFields::list(Field field) const {
 }
 
 std::uint32_t BoxSet::conditions_index(const Conditions& wanted) {
-    if (wanted.is_empty()) {
+    if (wanted == Conditions{}) {
         return k_no_conditions;
     }
     const auto [entry, is_new] = condition_index_.try_emplace(wanted, static_cast<std::uint32_t>(conditions.size()));

@@ -25,6 +25,8 @@ struct RuleFields {
     std::uint32_t rank = 0;
     std::uint64_t dscp_mask = k_dscp_any;
     std::uint32_t conditions = k_no_conditions;  ///< index into BoxSet::conditions
+    /// The same without what dimensions say exactly: the index of equal ones, which is all that can be said of them.
+    std::uint32_t opaque = k_no_conditions;
     /// Fields of more than one range, ascending by field; ranges ascending.
     std::vector<std::pair<Field, std::vector<ValueRange>>> lists;
 
@@ -63,7 +65,7 @@ public:
         return boxes[box].has_lists ? fields_of(box).list(layout_.dimensions[dimension].field) : nullptr;
     }
 
-    /// The index of equal conditions, k_no_conditions for none.
+    /// The index of equal conditions, k_no_conditions for those that every packet meets.
     std::uint32_t conditions_index(const Conditions& wanted);
 
 private:

@@ -29,6 +29,12 @@ bool flags_cover(const Box& a, const Box& b) {
     return (a.flag_mask & ~b.flag_mask) == 0 && (b.flag_value & a.flag_mask) == a.flag_value;
 }
 
+/// Likewise of the conditions that dimensions do not say.
+bool conditions_cover(const BoxSet& set, std::uint32_t a, std::uint32_t b) {
+    const std::uint32_t outer = set.fields_of(a).opaque;
+    return outer == k_no_conditions || outer == set.fields_of(b).opaque;
+}
+
 /// The node whose boxes are compared.
 struct Node {
     const BoxSet& set;
@@ -51,7 +57,7 @@ struct Node {
 
 bool dominates(const Node& node, std::uint32_t a, std::uint32_t b) {
     const Box& outer = node.set.boxes[a];
-    if (!flags_cover(outer, node.set.boxes[b])) {
+    if (!flags_cover(outer, node.set.boxes[b]) || !conditions_cover(node.set, a, b)) {
         return false;
     }
     const ValueRange* spans_a = node.set.spans_of(a);
@@ -74,7 +80,7 @@ bool dominates(const Node& node, std::uint32_t a, std::uint32_t b) {
 
 /// Fills the whole region: only its flags can let a packet through to the boxes after it.
 bool is_full(const Node& node, std::uint32_t box) {
-    if (node.set.boxes[box].has_lists) {
+    if (node.set.boxes[box].has_lists || node.set.fields_of(box).opaque != k_no_conditions) {
         return false;
     }
     const ValueRange* spans = node.set.spans_of(box);

@@ -57,9 +57,35 @@ std::uint32_t Extensions::list_unit(const std::vector<ValueRange>* ranges) {
     return add(bytes_of(list));
 }
 
+std::uint32_t Extensions::masked_unit(const std::vector<Masked>& masked) {
+    std::string bytes = bytes_of(rudder_masked_list{static_cast<std::uint32_t>(masked.size()), 0});
+    for (const Masked& entry : masked) {
+        bytes += bytes_of(rudder_masked{entry.value, entry.mask});
+    }
+    return add(bytes);
+}
+
+std::uint32_t Extensions::bits_unit(const Conditions& wanted) {
+    rudder_bits bits{};
+    std::copy(wanted.ttls.begin(), wanted.ttls.end(), bits.ttl);
+    std::copy(wanted.tcp_flags.begin(), wanted.tcp_flags.end(), bits.tcp_flags);
+    std::copy(k_every_byte.begin(), k_every_byte.end(), bits.protocol);
+    return add(bytes_of(bits));
+}
+
 std::uint32_t Extensions::conditions_unit(const Conditions& wanted) {
     rudder_conditions conditions{};
     conditions.vlan_list = list_unit(&wanted.vlans);
+    conditions.length_list = list_unit(&wanted.lengths);
+    conditions.icmp_list = list_unit(&wanted.icmp_types);
+    conditions.bits = bits_unit(wanted);
+    conditions.marks[0] = masked_unit(wanted.marks);
+    conditions.src_macs[0] = masked_unit(wanted.src_macs);
+    conditions.dst_macs[0] = masked_unit(wanted.dst_macs);
+    conditions.marks[1] = conditions.src_macs[1] = conditions.dst_macs[1] = masked_unit({});
+    conditions.fragment = wanted.fragment;
+    conditions.ecn = wanted.ecn;
+    conditions.needs = wanted.needs;
     return add(bytes_of(conditions));
 }
 

@@ -39,6 +39,8 @@ public:
 
 private:
     std::uint32_t list_unit(const std::vector<ValueRange>* ranges);
+    std::uint32_t masked_unit(const std::vector<Masked>& masked);
+    std::uint32_t bits_unit(const Conditions& wanted);
     std::uint32_t conditions_unit(const Conditions& wanted);
     std::uint32_t add(const std::string& content);
 

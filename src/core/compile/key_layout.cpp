@@ -16,8 +16,14 @@ constexpr Dimension k_common[] = {
 };
 
 constexpr Dimension k_optional[] = {
-    {Field::vlan, RUDDER_KEY_LINK, 16, 13, true},
+    {Field::vlan, RUDDER_KEY_LINK, 16, 13, true},       {Field::length, RUDDER_KEY_LINK, 0, 16, true},
+    {Field::ttl, RUDDER_KEY_ICMP, 0, 8, false},         {Field::tcp_flags, RUDDER_KEY_ICMP, 8, 8, false},
+    {Field::icmp_type, RUDDER_KEY_ICMP, 16, 16, true},  {Field::fwmark, RUDDER_KEY_MARK, 0, 32, true},
+    {Field::src_mac, RUDDER_KEY_SRC_MAC, 0, 32, true},  {Field::dst_mac, RUDDER_KEY_DST_MAC, 0, 32, true},
 };
+
+constexpr std::size_t k_ipv6_words = 8;
+static_assert(k_ipv6_words + std::size(k_common) + std::size(k_optional) == k_max_dimensions);
 
 }  // namespace
 

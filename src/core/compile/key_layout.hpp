@@ -12,7 +12,9 @@
 namespace rudder {
 
 /// What a dimension of the key is about.
-enum class Field : std::uint8_t { src, dst, src_port, dst_port, protocol, dscp, hook_class, vlan };
+enum class Field : std::uint8_t {
+    src, dst, src_port, dst_port, protocol, dscp, hook_class, vlan, length, ttl, tcp_flags, icmp_type, fwmark, src_mac, dst_mac
+};
 
 /// One dimension of the key: where it lies in rudder_key.
 struct Dimension {
@@ -25,7 +27,7 @@ struct Dimension {
     [[nodiscard]] ValueRange whole() const { return {0, bits == 32 ? 0xffffffffu : (1u << bits) - 1}; }
 };
 
-inline constexpr std::size_t k_max_dimensions = 14;
+inline constexpr std::size_t k_max_dimensions = 21;
 
 /// Dimensions of a family: address words first, then those that every policy has, then the optional ones.
 struct KeyLayout {

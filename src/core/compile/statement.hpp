@@ -5,6 +5,7 @@
 #include "core/compile/hooks.hpp"
 #include "core/compile/key_layout.hpp"
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <set>
@@ -13,10 +14,18 @@
 /// What a rule says of the fields of the key, as ranges of numbers.
 namespace rudder {
 
+/// Values that agree with `value` in the bits of `mask`.
+struct Masked {
+    std::uint64_t value = 0;
+    std::uint64_t mask = 0;
+    friend auto operator<=>(const Masked&, const Masked&) = default;
+};
+
 /// What a rule says of one field. *Shape*: at least one range; ascending, disjoint.
 struct FieldRanges {
     Field field = Field::src;
     std::vector<ValueRange> ranges;
+    std::vector<Masked> masked{};  ///< of marks and MAC addresses: what is meant, which the ranges only surround
 };
 
 /// All fields that a rule states but the prefixes, ascending by field.
@@ -24,10 +33,12 @@ using Statement = std::vector<FieldRanges>;
 
 [[nodiscard]] Statement statement_of(const Match& match, const HookSet& hooks);
 
+/// What is said of a field; null if it is not stated.
+[[nodiscard]] const FieldRanges* find_field(const Statement& statement, Field field);
 /// The ranges of a field; null if it is not stated.
 [[nodiscard]] const std::vector<ValueRange>* find_ranges(const Statement& statement, Field field);
 
-/// The statement as a union of some whose lists are not longer than a rudder_list.
+/// The statement as a union of some whose lists are not longer than those of the blob.
 [[nodiscard]] std::vector<Statement> pieces_of(const Statement& whole);
 
 /// How many pieces the statement of a match has.

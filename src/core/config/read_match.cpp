@@ -2,6 +2,7 @@
 #include "core/base/topology.hpp"
 #include "core/config/codes.hpp"
 #include "core/config/normalise.hpp"
+#include "core/config/read_rare.hpp"
 #include "core/config/read_rule.hpp"
 #include "core/config/values.hpp"
 
@@ -131,6 +132,7 @@ void read_match(const Reading& reading, RuleScope& scope, const ConfigTable& tab
     reader.list("dst_port", match.dst_ports, read_ports);
     reader.dscp(match.dscp);
     reader.vlan(match.vlan);
+    read_rare(reading, scope, table, match);
     check_ports(reading, table, match);
 }
 

@@ -108,7 +108,8 @@ bool takes_string(ValueKind kind) {
 
 bool takes_integer(ValueKind kind) {
     return kind == ValueKind::integer || kind == ValueKind::ports || kind == ValueKind::dscp ||
-           kind == ValueKind::protocol || kind == ValueKind::ttl || kind == ValueKind::vlan;
+           kind == ValueKind::protocol || kind == ValueKind::ttl || kind == ValueKind::vlan ||
+           kind == ValueKind::range || kind == ValueKind::icmp_type || kind == ValueKind::ecn || kind == ValueKind::mark;
 }
 
 std::string example_value(const KeySpec& spec) {
@@ -140,7 +141,18 @@ std::string example_value(const KeySpec& spec) {
         case ValueKind::ttl:
             return "64";
         case ValueKind::vlan:
+        case ValueKind::range:
             return "100";
+        case ValueKind::icmp_type:
+            return "\"echo-request\"";
+        case ValueKind::tcp_flags:
+            return "\"syn,!ack\"";
+        case ValueKind::ecn:
+            return "\"ce\"";
+        case ValueKind::mark:
+            return "\"0x10\"";
+        case ValueKind::mac_pattern:
+            return "\"02:00:00:00:00:01\"";
         case ValueKind::table:
         case ValueKind::table_list:
         case ValueKind::unsupported:

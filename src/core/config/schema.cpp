@@ -14,6 +14,8 @@ constexpr std::string_view k_on_failure_words[] = {"pass", "drop"};
 constexpr std::string_view k_original_words[] = {"consume", "pass"};
 constexpr std::string_view k_src_ip_words[] = {"interface"};
 constexpr std::string_view k_ttl_words[] = {"keep"};
+constexpr std::string_view k_fragment_words[] = {"none", "first", "later"};
+constexpr std::string_view k_ecn_words[] = {"not-ect", "ect1", "ect0", "ce"};
 constexpr std::string_view k_vlan_words[] = {"none", "any"};
 constexpr std::string_view k_dscp_words[] = {"cs0",  "cs1",  "cs2",  "cs3",  "cs4",  "cs5",  "cs6",  "cs7",  "af11",
                                              "af12", "af13", "af21", "af22", "af23", "af31", "af32", "af33", "af41",
@@ -72,15 +74,29 @@ constexpr KeySpec k_keys[] = {
      .doc = "VLAN id or \"lo-hi\" of the outer tag, \"none\" for untagged packets, \"any\" for all",
      .is_list_allowed = true, .minimum = 1, .maximum = 4094, .words = k_vlan_words, .default_text = "none",
      .code = code::bad_vlan},
-    {.tables = k_match, .key = "icmp_type", .kind = k_later, .doc = "ICMP type"},
-    {.tables = k_match, .key = "tcp_flags", .kind = k_later, .doc = "TCP flags"},
-    {.tables = k_match, .key = "fragment", .kind = k_later, .doc = "whether the packet is a fragment"},
-    {.tables = k_match, .key = "length", .kind = k_later, .doc = "length of the IP packet"},
-    {.tables = k_match, .key = "ttl", .kind = k_later, .doc = "TTL or hop limit"},
-    {.tables = k_match, .key = "fwmark", .kind = k_later, .doc = "mark of the packet"},
-    {.tables = k_match, .key = "src_mac", .kind = k_later, .doc = "source MAC address"},
-    {.tables = k_match, .key = "dst_mac", .kind = k_later, .doc = "destination MAC address"},
-    {.tables = k_match, .key = "ecn", .kind = k_later, .doc = "ECN bits"},
+    {.tables = k_match, .key = "icmp_type", .kind = ValueKind::icmp_type,
+     .doc = "ICMP type, by name or number, \"lo-hi\" or \"type/code\"", .is_list_allowed = true, .maximum = 255,
+     .default_text = "any", .code = code::bad_icmp_type},
+    {.tables = k_match, .key = "tcp_flags", .kind = ValueKind::tcp_flags,
+     .doc = "TCP flags that must be set, and after \"!\" clear", .is_list_allowed = true, .default_text = "any",
+     .code = code::bad_tcp_flags},
+    {.tables = k_match, .key = "fragment", .kind = ValueKind::word,
+     .doc = "whole packets, first fragments, later ones", .is_list_allowed = true, .words = k_fragment_words,
+     .default_text = "any", .code = code::unknown_fragment},
+    {.tables = k_match, .key = "length", .kind = ValueKind::range, .doc = "length of the IP packet or \"lo-hi\"",
+     .is_list_allowed = true, .maximum = 65535, .default_text = "any", .unit = "bytes", .code = code::bad_range},
+    {.tables = k_match, .key = "ttl", .kind = ValueKind::range, .doc = "TTL or hop limit, or \"lo-hi\"",
+     .is_list_allowed = true, .maximum = 255, .default_text = "any", .code = code::bad_range},
+    {.tables = k_match, .key = "fwmark", .kind = ValueKind::mark, .doc = "mark of the packet, or \"value/mask\"",
+     .is_list_allowed = true, .maximum = 4294967295, .default_text = "any", .code = code::bad_mark},
+    {.tables = k_match, .key = "src_mac", .kind = ValueKind::mac_pattern,
+     .doc = "source MAC address, or \"address/mask\"", .is_list_allowed = true, .default_text = "any",
+     .code = code::bad_mac_pattern},
+    {.tables = k_match, .key = "dst_mac", .kind = ValueKind::mac_pattern,
+     .doc = "destination MAC address, or \"address/mask\"", .is_list_allowed = true, .default_text = "any",
+     .code = code::bad_mac_pattern},
+    {.tables = k_match, .key = "ecn", .kind = ValueKind::ecn, .doc = "ECN, by name or number",
+     .is_list_allowed = true, .maximum = 3, .words = k_ecn_words, .default_text = "any", .code = code::unknown_ecn},
     {.tables = k_match, .key = "not", .kind = k_later, .doc = "the same keys, which must not match"},
 
     {.tables = k_action, .key = "targets", .kind = ValueKind::table_list, .doc = "one rewritten copy each",

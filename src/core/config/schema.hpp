@@ -50,6 +50,12 @@ enum class ValueKind : std::uint8_t {
     protocol,           ///< integer, or string: one of `words`
     ttl,                ///< integer, or string "keep"
     vlan,               ///< integer, or string "lo-hi", "none" or "any"
+    range,              ///< integer, or string "lo-hi"
+    icmp_type,          ///< integer, or string "lo-hi", "type/code" or a name
+    tcp_flags,          ///< string
+    ecn,                ///< integer, or string: one of `words`
+    mark,               ///< integer, or string "0x10" or "0x10/0xff"
+    mac_pattern,        ///< string, perhaps with a mask
     unsupported,        ///< a key whose turn has not come
 };
 

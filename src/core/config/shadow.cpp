@@ -2,6 +2,7 @@
 #include "core/config/shadow.hpp"
 
 #include "core/config/codes.hpp"
+#include "core/config/read_rare.hpp"
 
 #include <fmt/format.h>
 
@@ -74,6 +75,7 @@ bool asks_special(const Rule& rule) {
 
 /// Packets to a group are matched by rules that change nothing in them, and by rules that ask for group destinations.
 bool asks_group(const Rule& rule) {
+    if (rule.match.rare && has_group_mac(*rule.match.rare)) return true;
     return (rule.type != RuleType::steer && rule.type != RuleType::replicate) ||
            std::any_of(rule.match.dst.begin(), rule.match.dst.end(), is_group);
 }
@@ -86,6 +88,7 @@ bool covers(const Match& outer, const Match& inner) {
     if ((inner.family_v4 && !outer.family_v4) || (inner.family_v6 && !outer.family_v6)) return false;
     if (outer.ip_proto && outer.ip_proto != inner.ip_proto) return false;
     if ((inner.dscp & ~outer.dscp) != 0 || !covers(outer.vlan, inner.vlan)) return false;
+    if (!covers(outer.rare, inner.rare)) return false;
     return covers(outer.src, inner.src) && covers(outer.dst, inner.dst) && covers(outer.src_ports, inner.src_ports) &&
            covers(outer.dst_ports, inner.dst_ports);
 }

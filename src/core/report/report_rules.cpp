@@ -42,6 +42,10 @@ Json match_json(const Match& match) {
     fields["dst_port"] = texts_json(match.dst_ports);
     fields["dscp"] = dscp_json(match.dscp);
     if (match.vlan != VlanMatch{}) fields["vlan"] = vlan_texts(match.vlan);
+    if (match.rare) {
+        for (const FieldTexts& field : field_texts(*match.rare, is_icmp6(match)))
+            fields[std::string(field.key)] = field.values;
+    }
     return fields;
 }
 

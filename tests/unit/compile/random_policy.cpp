@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "random_policy.hpp"
+#include "random_rare.hpp"
 
 #include <algorithm>
 #include <array>
@@ -24,6 +25,7 @@ struct Odds {
     std::uint32_t dscp = 10;
     std::uint32_t any_device = 50;
     std::uint32_t vlan = 5;         ///< of a rule to be for packets in VLANs
+    std::uint32_t rare = 0;         ///< of each rare field to be stated
 };
 
 Odds odds_of(Shape shape) {
@@ -36,6 +38,7 @@ Odds odds_of(Shape shape) {
         case Shape::interfaces: return {20, 30, 50, 10, 20, 5, 20, 50, 5, 5, 5};
         case Shape::lists: return {60, 60, 50, 60, 40, 40, 60, 50, 50, 30, 20};
         case Shape::vlans: return {20, 40, 60, 20, 20, 5, 20, 50, 5, 80, 90};
+        case Shape::rare: return {60, 80, 90, 20, 40, 5, 10, 50, 5, 80, 10, 30};
         case Shape::mixed: break;
     }
     return {};
@@ -182,6 +185,7 @@ Rule random_rule(Random& random, Shape shape, std::size_t rank, std::uint32_t de
     if (may_have_ports && chance(random, odds.dst_port)) match.dst_ports = random_ports(random, odds);
     match.dscp = random_dscp(random, odds);
     match.vlan = random_vlan(random, odds);
+    if (odds.rare != 0) match.rare = random_rare(random, odds.rare, odds.many, match.ip_proto);
     return rule;
 }
 
@@ -314,6 +318,7 @@ Probe make_probe(Random& random, const Policy& policy, const Topology& topology)
     }
     packet.tos = static_cast<std::uint8_t>(unsigned{dscp_of(random, match.dscp)} << 2 | pick(random, 4));
     packet.ttl = 64;
+    if (match.rare) set_rare(random, *match.rare, packet);
     auto link = std::next(topology.links.begin(), pick(random, static_cast<std::uint32_t>(topology.links.size())));
     for (int attempt = 0; attempt < 20 && !selects(match.interface, link->second); ++attempt) {
         link = std::next(topology.links.begin(), pick(random, static_cast<std::uint32_t>(topology.links.size())));

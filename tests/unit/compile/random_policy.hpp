@@ -29,6 +29,7 @@ enum class Shape {
     interfaces,         ///< many devices, globs, lists, exclusions
     lists,              ///< port, prefix and DSCP lists
     vlans,              ///< packets in VLANs
+    rare,               ///< the fields of RareMatch
     mixed,              ///< a bit of everything
 };
 

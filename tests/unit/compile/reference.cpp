@@ -33,12 +33,17 @@ bool is_special(const IpPrefix& prefix) {
 
 bool is_multicast(const IpPrefix& prefix) { return lies_in(prefix, "224.0.0.0/4") || lies_in(prefix, "ff00::/8"); }
 
+bool names_group_mac(const Match& match) {
+    return match.rare && std::any_of(match.rare->dst_macs.begin(), match.rare->dst_macs.end(),
+                                     [](const MacPattern& pattern) { return pattern.value.bytes[0] % 2 == 1; });
+}
+
 /// May this pair of prefixes (null: any) see packets with these flags?
 bool flags_allow(const Rule& rule, const IpPrefix* src, const IpPrefix* dst, std::uint8_t flags) {
     const bool asks_special =
         (src != nullptr && (is_special(*src) || is_multicast(*src))) || (dst != nullptr && is_special(*dst));
     const bool takes_group = rule.type == RuleType::drop || rule.type == RuleType::pass ||
-                             (dst != nullptr && is_multicast(*dst));
+                             (dst != nullptr && is_multicast(*dst)) || names_group_mac(rule.match);
     return ((flags & RUDDER_PKT_SPECIAL) == 0 || asks_special) && ((flags & RUDDER_PKT_GROUP) == 0 || takes_group);
 }
 
@@ -75,6 +80,55 @@ bool matches_vlan(const VlanMatch& vlan, const rudder_packet& packet) {
                        [id](const ValueRange& ids) { return ids.first <= id && id <= ids.last; });
 }
 
+bool in_values(const std::vector<ValueRange>& ranges, std::uint32_t value) {
+    return ranges.empty() || std::any_of(ranges.begin(), ranges.end(), [value](const ValueRange& range) {
+               return range.first <= value && value <= range.last;
+           });
+}
+
+bool holds(const MarkPattern& pattern, std::uint32_t mark) { return (mark & pattern.mask) == pattern.value; }
+
+/// `mac` as in rudder_packet: 0 where there is no Ethernet header.
+bool holds(const MacPattern& pattern, std::uint64_t mac) {
+    if (mac == 0) {
+        return false;
+    }
+    for (unsigned i = 0; i < 6; ++i) {
+        if (((mac >> (40 - 8 * i)) & pattern.mask.bytes[i]) != pattern.value.bytes[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+template <class Pattern, class Value>
+bool any_holds(const std::vector<Pattern>& patterns, Value value) {
+    return patterns.empty() ||
+           std::any_of(patterns.begin(), patterns.end(), [value](const Pattern& pattern) { return holds(pattern, value); });
+}
+
+bool flags_hold(const RareMatch& rare, const rudder_packet& packet) {
+    if (rare.tcp_flags.empty()) {
+        return true;
+    }
+    return (packet.has & RUDDER_HAS_TCP_FLAGS) != 0 &&
+           std::any_of(rare.tcp_flags.begin(), rare.tcp_flags.end(), [&](const TcpFlags& flags) {
+               return (packet.tcp_flags & (flags.set | flags.clear)) == flags.set;
+           });
+}
+
+bool matches_rare(const RareMatch& rare, const rudder_packet& packet) {
+    const unsigned kind = (packet.flags & RUDDER_PKT_LATER_FRAGMENT) != 0 ? k_fragment_later
+                          : (packet.flags & RUDDER_PKT_FRAGMENT) != 0     ? k_fragment_first
+                                                                          : k_fragment_none;
+    const bool icmp_matches = rare.icmp_types.empty() ||
+                              ((packet.has & RUDDER_HAS_ICMP) != 0 && in_values(rare.icmp_types, packet.icmp));
+    return icmp_matches && flags_hold(rare, packet) && (rare.fragment & kind) != 0 &&
+           in_values(rare.lengths, packet.l3_bytes) && in_values(rare.ttls, packet.ttl) &&
+           (rare.ecn >> (packet.tos & 3) & 1) != 0 && any_holds(rare.fwmarks, packet.mark) &&
+           any_holds(rare.src_macs, packet.src_mac) && any_holds(rare.dst_macs, packet.dst_mac);
+}
+
 bool is_installed(const Rule& rule, const Topology& topology) {
     return rule.targets.empty() || std::any_of(rule.targets.begin(), rule.targets.end(), [&](const Target& target) {
                return find_link(topology, target.via) != nullptr;
@@ -104,7 +158,8 @@ bool Reference::matches(const Rule& rule, std::size_t rank, const Probe& probe) 
                          selected_[rank][probe.ifindex];
     if (!is_here || (family == IpFamily::v4 ? !match.family_v4 : !match.family_v6) ||
         !matches_vlan(match.vlan, packet) || (match.ip_proto && *match.ip_proto != packet.protocol) ||
-        ((match.dscp >> (packet.tos >> 2)) & 1) == 0 || !matches_ports(match, packet)) {
+        ((match.dscp >> (packet.tos >> 2)) & 1) == 0 || !matches_ports(match, packet) ||
+        (match.rare && !matches_rare(*match.rare, packet))) {
         return false;
     }
     for (const IpPrefix* src : candidates(match.src, packet.src_be, family)) {

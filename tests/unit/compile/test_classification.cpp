@@ -62,8 +62,12 @@ std::size_t compare(const Case& c, std::uint64_t seed) {
         const std::uint32_t expected = reference.first_match(probe);
         const std::uint32_t found = classify(image->blob, probe);
         if (found != expected) {
+            const auto match_text = [&](std::uint32_t rank) {
+                return rank < policy.rules.size() ? match_to_string(policy.rules[rank].match) : std::string("none");
+            };
             INFO(describe(probe));
-            CAPTURE(expected, found);
+            INFO("expected " << expected << ": " << match_text(expected));
+            INFO("found " << found << ": " << match_text(found));
             FAIL("the classifier disagrees with the reference");
         }
         matched += expected != RUDDER_NO_RULE ? 1 : 0;
@@ -73,7 +77,7 @@ std::size_t compare(const Case& c, std::uint64_t seed) {
 
 constexpr Shape k_all_shapes[] = {Shape::sparse, Shape::nested,     Shape::wide,  Shape::overlapping_ports,
                                   Shape::open,   Shape::interfaces, Shape::lists, Shape::vlans,
-                                  Shape::mixed};
+                                  Shape::rare,   Shape::mixed};
 
 }  // namespace
 
@@ -101,4 +105,47 @@ TEST_CASE("large random policies give the verdicts of the reference") {
 
 TEST_CASE("a thousand interfaces give the verdicts of the reference") {
     compare({Shape::interfaces, 3000, 1000, 10000}, 3000);
+}
+
+namespace {
+
+/// `count` rules, each with what `state(i)` says of its rare fields, against the reference.
+template <class State>
+void tell_apart(std::uint32_t count, std::uint8_t protocol, State state) {
+    const Topology topology = make_topology(2);
+    Policy policy;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        Rule rule;
+        rule.name = "r" + std::to_string(i);
+        rule.type = RuleType::drop;
+        rule.match.interface.any = true;
+        rule.match.ip_proto = protocol;
+        RareMatch rare;
+        state(rare, i);
+        rule.match.rare = rare;
+        policy.rules.push_back(rule);
+    }
+    const auto image = compile(policy, topology, {});
+    REQUIRE(image);
+    const Reference reference(policy, topology);
+    Random random(count);
+    for (int i = 0; i < 2000; ++i) {
+        Probe probe = make_probe(random, policy, topology);
+        REQUIRE(classify(image->blob, probe) == reference.first_match(probe));
+    }
+}
+
+}  // namespace
+
+TEST_CASE("many rules that differ in one rare field only are told apart") {
+    tell_apart(4000, 17, [](RareMatch& rare, std::uint32_t i) { rare.fwmarks = {{i, 0xffffffff}}; });
+    tell_apart(4000, 17, [](RareMatch& rare, std::uint32_t i) {
+        rare.src_macs = {{{{2, 0, 0, 0, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)}}}};
+    });
+    tell_apart(1000, 17, [](RareMatch& rare, std::uint32_t i) { rare.lengths = {{i + 40, i + 40}}; });
+    tell_apart(256, 17, [](RareMatch& rare, std::uint32_t i) { rare.ttls = {{i, i}}; });
+    tell_apart(256, 1, [](RareMatch& rare, std::uint32_t i) { rare.icmp_types = {{i * 256, i * 256 + 255}}; });
+    tell_apart(256, 6, [](RareMatch& rare, std::uint32_t i) {
+        rare.tcp_flags = {{static_cast<std::uint8_t>(i), static_cast<std::uint8_t>(~i)}};
+    });
 }

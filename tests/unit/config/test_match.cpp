@@ -144,3 +144,76 @@ TEST_CASE("VLANs are ids, ranges and words; without the key packets are untagged
     CHECK(match_of("vlan = [5, \"any\"]").vlan == k_vlan_any);
     CHECK(match_of("vlan = [\"any\", 5]").vlan == k_vlan_any);
 }
+
+namespace {
+
+RareMatch rare_of(const std::string& lines) {
+    const Match match = match_of(lines);
+    return match.rare ? *match.rare : RareMatch{};
+}
+
+}  // namespace
+
+TEST_CASE("without a rare field there is no place for them") {
+    CHECK_FALSE(match_of("").rare);
+    CHECK_FALSE(match_of("dst_port = 80").rare);
+    CHECK_FALSE(match_of("fragment = [\"none\", \"first\", \"later\"]").rare);
+}
+
+TEST_CASE("ICMP types are those of the protocol") {
+    CHECK(rare_of("ip_proto = \"icmp\"\nicmp_type = \"Echo-Request\"").icmp_types == std::vector<ValueRange>{{0x0800, 0x08ff}});
+    CHECK(rare_of("ip_proto = \"icmp6\"\nicmp_type = \"echo-request\"").icmp_types == std::vector<ValueRange>{{0x8000, 0x80ff}});
+    CHECK(rare_of("ip_proto = \"icmp\"\nicmp_type = [\"3/4\", 11, \"12-13\"]").icmp_types ==
+          std::vector<ValueRange>{{0x0304, 0x0304}, {0x0b00, 0x0dff}});
+}
+
+TEST_CASE("TCP flags are set, clear or do not matter") {
+    CHECK(rare_of("tcp_flags = \"syn,!ack\"").tcp_flags == std::vector<TcpFlags>{{0x02, 0x10}});
+    CHECK(rare_of("tcp_flags = [\"rst\", \"FIN\"]").tcp_flags.size() == 2);
+}
+
+TEST_CASE("fragments, lengths, TTL and ECN are lists") {
+    CHECK(rare_of("fragment = [\"first\", \"later\"]").fragment == (k_fragment_first | k_fragment_later));
+    CHECK(rare_of("length = [64, \"100-200\", \"150-300\"]").lengths == std::vector<ValueRange>{{64, 64}, {100, 300}});
+    CHECK(rare_of("ttl = \"0-1\"").ttls == std::vector<ValueRange>{{0, 1}});
+    CHECK(rare_of("ecn = [\"ce\", 1]").ecn == 0b1010);
+}
+
+TEST_CASE("marks and MAC addresses may have masks") {
+    CHECK(rare_of("fwmark = [1, \"0x10/0xf0\", \"2\"]").fwmarks ==
+          std::vector<MarkPattern>{{1, 0xffffffff}, {2, 0xffffffff}, {0x10, 0xf0}});
+    const MacAddress mac{{2, 0, 0, 0, 0, 1}};
+    CHECK(rare_of("src_mac = \"02:00:00:00:00:01\"").src_macs == std::vector<MacPattern>{{mac, k_whole_mac}});
+    CHECK(rare_of("dst_mac = \"01:00:00:00:00:00/01:00:00:00:00:00\"").dst_macs ==
+          std::vector<MacPattern>{{{{1, 0, 0, 0, 0, 0}}, {{1, 0, 0, 0, 0, 0}}}});
+}
+
+TEST_CASE("a rule is shadowed only if an earlier one leaves nothing of its rare fields") {
+    const auto warnings = [](const std::string& earlier, const std::string& later) {
+        std::string second = match_rule(later);
+        second.replace(second.find("\"r\""), 3, "\"s\"").replace(second.find("= 1"), 3, "= 2");
+        return build_policy({{"t", match_rule(earlier) + second}}).diagnostics.warning_count();
+    };
+    CHECK(warnings("", "ttl = 5") == 1);
+    CHECK(warnings("ttl = \"1-9\"", "ttl = 5") == 1);
+    CHECK(warnings("ttl = \"1-9\"", "ttl = \"5-10\"") == 0);
+    CHECK(warnings("ttl = 5", "") == 0);
+    CHECK(warnings("tcp_flags = \"syn\"", "tcp_flags = \"syn,!ack\"") == 1);
+    CHECK(warnings("tcp_flags = \"syn,!ack\"", "tcp_flags = \"syn\"") == 0);
+    CHECK(warnings("fwmark = \"0x10/0xf0\"", "fwmark = 0x1f") == 1);
+    CHECK(warnings("fwmark = 0x1f", "fwmark = \"0x10/0xf0\"") == 0);
+    CHECK(warnings("fragment = \"first\"", "fragment = [\"none\", \"first\"]") == 0);
+    CHECK(warnings("src_mac = \"02:00:00:00:00:00/ff:ff:00:00:00:00\"", "src_mac = \"02:00:00:00:00:01\"") == 1);
+}
+
+TEST_CASE("a wide steer rule leaves group addresses to one that names a group's MAC address") {
+    const auto warnings = [](const std::string& later) {
+        const auto steer = [](const std::string& name, const std::string& match) {
+            return "[[rule]]\nname = \"" + name + "\"\npriority = " + (name == "wide" ? "1" : "2") +
+                   "\ntype = \"steer\"\nmatch = { interface = \"eth0\"" + match + " }\naction = { via = \"eth1\" }\n";
+        };
+        return build_policy({{"t", steer("wide", "") + steer("narrow", later)}}).diagnostics.warning_count();
+    };
+    CHECK(warnings(", dst_mac = \"02:00:00:00:00:01\"") == 1);
+    CHECK(warnings(", dst_mac = \"ff:ff:ff:ff:ff:ff\"") == 0);
+}
