@@ -224,6 +224,7 @@ struct rudder_target {
 #define RUDDER_NH_GATEWAY6 0x0010u /* gateway_be holds an IPv6 next hop */
 #define RUDDER_NH_BY_PACKET 0x0020u /* no fixed next hop: the kernel's route to the packet's own destination */
 #define RUDDER_NH_UNREACHABLE 0x0040u /* the kernel has no route to it out of the device */
+#define RUDDER_NH_FAILED 0x0080u   /* the neighbour does not answer; only for whoever chooses among members of a group */
 
 /* Written by rudderd while packets read it: `dst` and `src` are each stored and loaded as one
  * 64-bit word, so a MAC is never seen half written. ifindex and gateway are constant for a slot's life. */

@@ -94,40 +94,48 @@ static __always_inline int rudder_stack_forwards(struct __sk_buff *skb, const st
 	       verdict == BPF_FIB_LKUP_RET_UNSUPP_LWT;
 }
 
-/* Does the kernel's answer lead where the target leads? */
-static __always_inline int rudder_is_same_way(const struct bpf_fib_lookup *answer, long verdict, const struct rudder_way *way)
+static __always_inline int rudder_is_same_gateway(const struct rudder_scratch *s, const struct bpf_fib_lookup *answer)
 {
-	__u64 dmac = 0;
-	__u32 differs = 0;
+	__u32 is_ipv6 = s->way.flags & RUDDER_NH_GATEWAY6, differs = 0;
+	__u32 gateway_be[4] = {};
 
-	if (answer->ifindex != way->ifindex)
-		return 0;
-	if (way->flags & RUDDER_NH_GATEWAY4)
-		return answer->family == RUDDER_AF_INET && answer->ipv4_dst == way->slot->gateway_be[0];
-	if (way->flags & RUDDER_NH_GATEWAY6) {
-		for (int i = 0; i < 4; i++)
-			differs |= answer->ipv6_dst[i] ^ way->slot->gateway_be[i];
-		return answer->family == RUDDER_AF_INET6 && !differs;
-	}
-	if (!(way->flags & RUDDER_NH_MAC_VALID))
-		return 1;
-	__builtin_memcpy(&dmac, answer->dmac, 6);
-	return verdict == BPF_FIB_LKUP_RET_SUCCESS && rudder_mac_of(dmac) == rudder_mac_of(way->dst);
+	rudder_copy_gateway(s, gateway_be);
+	if (!is_ipv6)
+		return answer->family == RUDDER_AF_INET && answer->ipv4_dst == gateway_be[0];
+	for (int i = 0; i < 4; i++)
+		differs |= answer->ipv6_dst[i] ^ gateway_be[i];
+	return answer->family == RUDDER_AF_INET6 && !differs;
 }
 
-/* The stack would send the packet to the same next hop as the target does, unchanged: it may fragment it. */
-static __always_inline int rudder_stack_does_the_same(struct __sk_buff *skb, const struct rudder_scratch *s)
+/* Does the kernel's answer lead where scratch->way leads? */
+static __always_inline int rudder_is_same_way(const struct rudder_scratch *s, const struct bpf_fib_lookup *answer, long verdict)
+{
+	__u64 dmac = 0;
+
+	if (answer->ifindex != s->way.ifindex)
+		return 0;
+	if (s->way.flags & (RUDDER_NH_GATEWAY4 | RUDDER_NH_GATEWAY6))
+		return rudder_is_same_gateway(s, answer);
+	if (!(s->way.flags & RUDDER_NH_MAC_VALID))
+		return 1;
+	__builtin_memcpy(&dmac, answer->dmac, 6);
+	return verdict == BPF_FIB_LKUP_RET_SUCCESS && rudder_mac_of(dmac) == rudder_mac_of(s->way.dst);
+}
+
+/* The stack would send the packet to the same next hop as the target does, unchanged: it may fragment it. A way by
+ * routing table is still the one that was found for it. */
+static __always_inline int rudder_stack_does_the_same(struct __sk_buff *skb, struct rudder_scratch *s)
 {
 	struct bpf_fib_lookup query = {};
-	struct rudder_way way;
 	long verdict;
 
-	if (s->direction != RUDDER_INGRESS || s->target.flags & RUDDER_ANY_REWRITE || s->target.ttl_mode != RUDDER_TTL_DECREMENT ||
-	    rudder_find_way(&s->target, &way) != RUDDER_REASON_NONE)
+	if (s->direction != RUDDER_INGRESS || s->target.flags & RUDDER_ANY_REWRITE || s->target.ttl_mode != RUDDER_TTL_DECREMENT)
+		return 0;
+	if (!(s->target.flags & RUDDER_TARGET_TABLE) && rudder_find_way(&s->target, &s->way) != RUDDER_REASON_NONE)
 		return 0;
 	verdict = rudder_ask_stack(skb, s, &query);
 	return (verdict == BPF_FIB_LKUP_RET_SUCCESS || verdict == BPF_FIB_LKUP_RET_NO_NEIGH) &&
-	       rudder_is_same_way(&query, verdict, &way);
+	       rudder_is_same_way(s, &query, verdict);
 }
 
 static __always_inline int rudder_has_token(void)

@@ -2,7 +2,7 @@
 /*
  * Maps of the TC programs. A comment says key, value, and who writes.
  *
- * All tiers share next_hops, reasons, failures, scratch and programs; each tier has its own active, stages and counters.
+ * All tiers share next_hops, group_tables, reasons, failures, scratch and programs; each tier has its own active, stages and counters.
  */
 #pragma once
 
@@ -66,6 +66,15 @@ struct {
 	__type(value, struct rudder_next_hop);
 } next_hops SEC(".maps");
 
+/* Group slot -> which member has each place of the flow hash. Written by rudderd while packets read it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, RUDDER_GROUP_SLOTS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct rudder_group_table);
+} group_tables SEC(".maps");
+
 /* Counter slot -> what matched (rule) or was sent (target), per CPU. Written here, read and zeroed by rudderd.
  * The number of slots is the tier's, set before loading. */
 struct {
@@ -101,6 +110,17 @@ struct rudder_forward {
 	__u32 target_slot;
 };
 
+/* The way out as one packet sees it: a snapshot of a next-hop slot, or what a routing table said. So every decision on
+ * one copy sees one state. dst and src as in rudder_next_hop. */
+struct rudder_way {
+	__u64 dst;
+	__u64 src;
+	__u32 ifindex;
+	__u32 mtu;
+	__u32 flags; /* RUDDER_NH_* */
+	__u32 reserved;
+};
+
 /* One packet's working memory. */
 struct rudder_scratch {
 	/* What every packet needs comes first: few cache lines. */
@@ -120,6 +140,9 @@ struct rudder_scratch {
 	struct rudder_original original;
 	struct rudder_target target;     /* the one being served: global functions cannot be given the blob */
 	struct rudder_rewritten rewritten;
+	struct rudder_way way;           /* of target */
+	__u32 gateway_be[4];             /* of a way by routing table */
+	__u32 taken_target;              /* index of target */
 	__u32 is_original_passing;       /* replicate: the original goes on after the copies */
 	__u32 answer_mtu;                /* a packet that was too big: the least MTU in its way; else 0 */
 	__s32 failure_verdict;           /* for a packet that was not sent */

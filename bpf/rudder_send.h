@@ -8,6 +8,7 @@
 #include "rudder_count.h"
 #include "rudder_mark.h"
 #include "rudder_nest.h"
+#include "rudder_route.h"
 #include "rudder_store.h"
 #include "rudder_verdict.h"
 #include "rudder_way.h"
@@ -27,20 +28,15 @@ static __always_inline int rudder_store_packet(struct __sk_buff *skb, struct rud
 /* ---- steer ------------------------------------------------------------------------------------- */
 
 /* The kernel resolves after the program; the destination MAC must not look like a group's then. */
-static __always_inline long rudder_redirect_neighbour(const struct rudder_way *way)
+static __always_inline long rudder_redirect_neighbour(const struct rudder_scratch *s)
 {
 	struct bpf_redir_neigh params = {};
 
-	if (way->flags & RUDDER_NH_GATEWAY4) {
-		params.nh_family = RUDDER_AF_INET;
-		params.ipv4_nh = way->slot->gateway_be[0];
-	} else if (way->flags & RUDDER_NH_GATEWAY6) {
-		params.nh_family = RUDDER_AF_INET6;
-		__builtin_memcpy(params.ipv6_nh, way->slot->gateway_be, 16);
-	} else {
-		return bpf_redirect_neigh(way->ifindex, NULL, 0, 0);
-	}
-	return bpf_redirect_neigh(way->ifindex, &params, sizeof(params), 0);
+	if (!(s->way.flags & (RUDDER_NH_GATEWAY4 | RUDDER_NH_GATEWAY6)))
+		return bpf_redirect_neigh(s->way.ifindex, NULL, 0, 0);
+	params.nh_family = s->way.flags & RUDDER_NH_GATEWAY4 ? RUDDER_AF_INET : RUDDER_AF_INET6;
+	rudder_copy_gateway(s, params.ipv6_nh);
+	return bpf_redirect_neigh(s->way.ifindex, &params, sizeof(params), 0);
 }
 
 /* The packet leaves by the device whose egress hook this is: no redirect, that would come back here. */
@@ -62,6 +58,13 @@ static __always_inline int rudder_steer_in_place(struct __sk_buff *skb, struct r
 	if (link == RUDDER_LINK_UNKNOWN)
 		return RUDDER_REASON_NO_NEIGHBOUR;
 	return rudder_store_packet(skb, s, link == RUDDER_LINK_MAC);
+}
+
+/* A route of the kernel's tables leads out of the hook's own device, to a gateway nobody has asked for yet. The kernel
+ * asks and keeps the packet; when it comes by here again its headers are right, and its mark says so. */
+static __always_inline int rudder_must_queue(const struct rudder_scratch *s, const struct rudder_way *way)
+{
+	return s->target.flags & RUDDER_TARGET_TABLE && !(way->flags & RUDDER_NH_MAC_VALID);
 }
 
 /* Rewrites for another device. `*neighbour`: the kernel has to resolve. */
@@ -100,30 +103,31 @@ __attribute__((noinline)) int rudder_steer(struct __sk_buff *skb)
 {
 	struct rudder_scratch *s = rudder_get_scratch();
 	int reason, neighbour = 0;
-	struct rudder_way way;
 
 	if (!s)
 		return RUDDER_NEXT;
-	reason = rudder_find_way(&s->target, &way);
+	reason = rudder_find_target_way(s);
 	if (reason == RUDDER_REASON_NONE && rudder_needs_transport(&s->target))
 		reason = rudder_save_transport(skb, s);
 	if (reason == RUDDER_REASON_NONE)
 		reason = rudder_rewrite_compute(&s->original, &s->packet, &s->target, s->direction, &s->rewritten);
+	if (reason == RUDDER_REASON_NONE)
+		reason = rudder_find_route(skb, s);
 	if (reason != RUDDER_REASON_NONE)
 		return -1 - reason;
-	if (s->direction == RUDDER_EGRESS && way.ifindex == skb->ifindex) {
-		reason = rudder_steer_in_place(skb, s, &way);
+	if (s->direction == RUDDER_EGRESS && s->way.ifindex == skb->ifindex && !rudder_must_queue(s, &s->way)) {
+		reason = rudder_steer_in_place(skb, s, &s->way);
 		if (reason != RUDDER_REASON_NONE)
 			return -1 - reason;
 		rudder_count_traffic(s->target.counter_slot, s->frame_bytes);
 		return RUDDER_NEXT;
 	}
-	reason = rudder_steer_away(skb, s, &way, &neighbour);
+	reason = rudder_steer_away(skb, s, &s->way, &neighbour);
 	if (reason != RUDDER_REASON_NONE)
 		return -1 - reason;
 	rudder_count_traffic(s->target.counter_slot, s->frame_bytes);
 	skb->tc_index = (__u16)rudder_next_mark(s->mark, rudder_fresh_mark(s->target.flags));
-	return neighbour ? (int)rudder_redirect_neighbour(&way) : (int)bpf_redirect(way.ifindex, 0);
+	return neighbour ? (int)rudder_redirect_neighbour(s) : (int)bpf_redirect(s->way.ifindex, 0);
 }
 
 #define RUDDER_XMIT_CN 2 /* NET_XMIT_CN, include/linux/netdevice.h */
@@ -160,22 +164,23 @@ static __always_inline int rudder_clone(struct __sk_buff *skb, struct rudder_scr
 static __always_inline int rudder_send_copy(struct __sk_buff *skb, struct rudder_scratch *s)
 {
 	int reason, with_ethernet = 0;
-	struct rudder_way way;
 
-	reason = rudder_find_way(&s->target, &way);
+	reason = rudder_find_target_way(s);
 	if (reason == RUDDER_REASON_NONE)
 		reason = rudder_rewrite_compute(&s->original, &s->packet, &s->target, s->direction, &s->rewritten);
 	if (reason == RUDDER_REASON_NONE)
-		reason = rudder_check_way(skb, s, &way);
+		reason = rudder_find_route(skb, s);
 	if (reason == RUDDER_REASON_NONE)
-		reason = rudder_choose_copy_link(skb, s, &way, &with_ethernet);
+		reason = rudder_check_way(skb, s, &s->way);
+	if (reason == RUDDER_REASON_NONE)
+		reason = rudder_choose_copy_link(skb, s, &s->way, &with_ethernet);
 	if (reason == RUDDER_REASON_NONE && with_ethernet && s->is_layer3_hook)
 		reason = s->is_original_passing ? RUDDER_REASON_NOT_WRITABLE : rudder_add_header(skb, s);
 	if (reason == RUDDER_REASON_NONE)
 		reason = rudder_restore_transport(skb, s);
 	if (reason == RUDDER_REASON_NONE)
 		reason = rudder_store_packet(skb, s, with_ethernet);
-	return reason == RUDDER_REASON_NONE ? rudder_clone(skb, s, way.ifindex) : reason;
+	return reason == RUDDER_REASON_NONE ? rudder_clone(skb, s, s->way.ifindex) : reason;
 }
 
 /* Sends one copy by scratch->target and counts what became of it. Returns enum rudder_reason. */

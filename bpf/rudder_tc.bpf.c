@@ -15,6 +15,7 @@
 #include "rudder_answer.h"
 #include "rudder_closer.h"
 #include "rudder_forward.h"
+#include "rudder_group.h"
 #include "rudder_mark.h"
 #include "rudder_match.h"
 #include "rudder_send.h"
@@ -134,16 +135,41 @@ __attribute__((noinline)) int rudder_look_closer(struct __sk_buff *skb)
 
 /* ---- actions ----------------------------------------------------------------------------------- */
 
-/* Copies a target of the rule into scratch memory. */
-static __always_inline int rudder_load_target(const char *blob, struct rudder_scratch *s, __u32 index)
+static __always_inline const struct rudder_target *rudder_target_at(const char *blob, __u32 index)
 {
 	const struct rudder_blob_header *header = (const struct rudder_blob_header *)blob;
 	__u64 at = header->target_offset + (__u64)index * sizeof(struct rudder_target);
 
 	RUDDER_OPAQUE(at);
-	if (at > blob_bytes - sizeof(struct rudder_target))
+	return at > blob_bytes - sizeof(struct rudder_target) ? NULL : (const struct rudder_target *)(blob + at);
+}
+
+/* The index of the target that this packet takes of target `index`: itself or, of a group, that of a member. Negative when no
+ * member is up: the group's own counts it. */
+static __always_inline __s64 rudder_taken_target(const char *blob, __u32 index)
+{
+	const struct rudder_target *target = rudder_target_at(blob, index);
+	int member;
+
+	if (!target || !(target->flags & RUDDER_TARGET_GROUP))
+		return index;
+	member = rudder_choose_member(target->next_hop, target->hash_fields);
+	return member < 0 ? -1 : (__s64)(target->first_member + (__u32)member);
+}
+
+/* Copies that target into scratch memory; without a member, the group's own. The index goes through memory: the verifier
+ * forgets where it came from, and its ways meet again. */
+static __always_inline int rudder_load_target(const char *blob, struct rudder_scratch *s, __u32 index)
+{
+	volatile __u32 *taken = &s->taken_target;
+	__s64 member = rudder_taken_target(blob, index);
+	const struct rudder_target *target;
+
+	*taken = member < 0 ? index : (__u32)member;
+	target = rudder_target_at(blob, *taken);
+	if (!target)
 		return -1;
-	s->target = *(const struct rudder_target *)(blob + at);
+	s->target = *target;
 	return 0;
 }
 
@@ -228,13 +254,10 @@ static __always_inline int rudder_act_mirror(struct __sk_buff *skb, const char *
 static __always_inline void rudder_try_forward(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s,
 					       const struct rudder_rule *rule)
 {
-	const struct rudder_blob_header *header = (const struct rudder_blob_header *)blob;
-	__u64 at = header->target_offset + (__u64)rule->first_target * sizeof(struct rudder_target);
+	__s64 taken = rudder_taken_target(blob, rule->first_target);
+	const struct rudder_target *target = taken < 0 ? NULL : rudder_target_at(blob, (__u32)taken);
 
-	RUDDER_OPAQUE(at);
-	if (at > blob_bytes - sizeof(struct rudder_target))
-		return;
-	if (rudder_prepare_forward(skb, s, rule, (const struct rudder_target *)(blob + at)))
+	if (target && rudder_prepare_forward(skb, s, rule, target))
 		bpf_tail_call(skb, &stages, RUDDER_STAGE_FORWARD);
 }
 
@@ -382,6 +405,18 @@ int rudder_answer(struct __sk_buff *skb)
 	struct rudder_scratch *s = rudder_get_scratch();
 
 	return s ? rudder_answer_packet(skb, s) : RUDDER_NEXT;
+}
+
+/* Whether this kernel looks into a table that it is told the number of: 1 if so. Run once, at start. */
+SEC("tc")
+int rudder_probe_tables(struct __sk_buff *skb)
+{
+	struct bpf_fib_lookup query = {};
+
+	query.family = RUDDER_AF_INET;
+	query.ifindex = skb->ifindex;
+	rudder_set_query_table(&query, 254);
+	return bpf_fib_lookup(skb, &query, sizeof(query), BPF_FIB_LOOKUP_DIRECT | RUDDER_FIB_LOOKUP_TBID) >= 0;
 }
 
 /* The kernel must read "GPL" here to lend GPL-only helpers; the file's own terms are in its first line. */

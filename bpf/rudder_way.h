@@ -9,16 +9,6 @@
 #define RUDDER_AF_INET 2
 #define RUDDER_AF_INET6 10
 
-/* A snapshot of struct rudder_next_hop, so that every decision on one copy sees one state. */
-struct rudder_way {
-	__u64 dst;
-	__u64 src;
-	__u32 ifindex;
-	__u32 mtu;
-	__u32 flags; /* RUDDER_NH_* */
-	const struct rudder_next_hop *slot;
-};
-
 /* How the link-layer header comes about. */
 enum rudder_link_mode {
 	RUDDER_LINK_KEEP = 0,      /* as it is; a layer-3 device gets none */
@@ -48,7 +38,6 @@ static __always_inline int rudder_find_way(const struct rudder_target *target, s
 	slot = bpf_map_lookup_elem(&next_hops, &index);
 	if (!slot)
 		return RUDDER_REASON_BAD_POLICY;
-	way->slot = slot;
 	way->dst = *(const volatile __u64 *)&slot->dst;
 	way->src = *(const volatile __u64 *)&slot->src;
 	way->ifindex = slot->ifindex;
@@ -102,6 +91,21 @@ static __always_inline int rudder_check_way(struct __sk_buff *skb, struct rudder
 	if (!s->answer_mtu || way->mtu < s->answer_mtu)
 		s->answer_mtu = way->mtu;
 	return RUDDER_REASON_TOO_BIG;
+}
+
+/* The gateway of scratch->way. */
+static __always_inline void rudder_copy_gateway(const struct rudder_scratch *s, __u32 *gateway_be)
+{
+	__u32 index = s->target.next_hop;
+	const struct rudder_next_hop *slot;
+
+	if (s->target.flags & RUDDER_TARGET_TABLE) {
+		__builtin_memcpy(gateway_be, s->gateway_be, 16);
+		return;
+	}
+	slot = bpf_map_lookup_elem(&next_hops, &index);
+	if (slot)
+		__builtin_memcpy(gateway_be, slot->gateway_be, 16);
 }
 
 /* ---- MAC addresses ----------------------------------------------------------------------------- */
@@ -172,6 +176,21 @@ static __always_inline enum rudder_link_mode rudder_choose_link(struct rudder_sc
 	return way->flags & RUDDER_NH_BY_PACKET ? RUDDER_LINK_RESOLVE : RUDDER_LINK_UNKNOWN;
 }
 
+static __always_inline void rudder_fill_query(const struct rudder_scratch *s, __u32 ifindex, struct bpf_fib_lookup *query)
+{
+	query->ifindex = ifindex;
+	query->l4_protocol = s->packet.protocol;
+	if (s->packet.family == 4) {
+		query->family = RUDDER_AF_INET;
+		query->ipv4_src = s->rewritten.ip[3];
+		query->ipv4_dst = s->rewritten.ip[4];
+	} else {
+		query->family = RUDDER_AF_INET6;
+		__builtin_memcpy(query->ipv6_src, &s->rewritten.ip[2], 16);
+		__builtin_memcpy(query->ipv6_dst, &s->rewritten.ip[6], 16);
+	}
+}
+
 /* The MAC of the next hop towards the rewritten destination, out of the target's device. Needs no state but the
  * scratch memory. Returns enum rudder_reason. A global function: verified once for all its callers. */
 __attribute__((noinline)) int rudder_resolve(struct __sk_buff *skb, __u32 ifindex)
@@ -182,17 +201,7 @@ __attribute__((noinline)) int rudder_resolve(struct __sk_buff *skb, __u32 ifinde
 
 	if (!s)
 		return RUDDER_REASON_BAD_POLICY;
-	query.ifindex = ifindex;
-	query.l4_protocol = s->packet.protocol;
-	if (s->packet.family == 4) {
-		query.family = RUDDER_AF_INET;
-		query.ipv4_src = s->rewritten.ip[3];
-		query.ipv4_dst = s->rewritten.ip[4];
-	} else {
-		query.family = RUDDER_AF_INET6;
-		__builtin_memcpy(query.ipv6_src, &s->rewritten.ip[2], 16);
-		__builtin_memcpy(query.ipv6_dst, &s->rewritten.ip[6], 16);
-	}
+	rudder_fill_query(s, ifindex, &query);
 	verdict = bpf_fib_lookup(skb, &query, sizeof(query), BPF_FIB_LOOKUP_OUTPUT);
 	if (verdict == BPF_FIB_LKUP_RET_NO_NEIGH)
 		return RUDDER_REASON_NO_NEIGHBOUR;

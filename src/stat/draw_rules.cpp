@@ -29,16 +29,41 @@ std::string destination_text(const Json& target) {
 
 std::string copy_text(const Json& target) {
     const std::string mac = text_of(target, "mac");
+    if (text_of(target, "group") != "-") return destination_text(target) + "group " + text_of(target, "group");
     return fmt::format("{}via {}{}", destination_text(target), text_of(target, "via"), mac == "-" ? "" : " mac " + mac);
 }
 
+/// "10.0.0.1 via eth1 weight 2 tier 1 share 50.0 %"
+std::string member_text(const Json& member) {
+    std::string text = text_of(member, "dst_ip") == "-" ? "" : text_of(member, "dst_ip") + " ";
+    if (text_of(member, "dst_port") != "-") text += "port " + text_of(member, "dst_port") + " ";
+    text += "via " + text_of(member, "via");
+    if (text_of(member, "next_hop") != "-") text += " next-hop " + text_of(member, "next_hop");
+    const Json* share = find(member, "share");
+    const double percent = share != nullptr && share->is_number() ? share->get<double>() * 100 : 0;
+    return fmt::format("{} weight {} tier {} share {:.1f} %", text, text_of(member, "weight"), text_of(member, "tier"), percent);
+}
+
+void add_members(Table& table, Table::Row parent, const Json& target) {
+    std::size_t number = 0;
+    for_each(target, "members", [&](const Json& member) {
+        const std::string reason = text_of(member, "reason");
+        table.add({fmt::format("member {}", number++), "", "", "", "", "", member_text(member),
+                   state_cell(text_of(member, "state") == "up" ? "up" : reason), text_of(member, "packets"),
+                   text_of(member, "bytes"), pairs_of(member, "failures")},
+                  parent);
+    });
+}
+
 void add_targets(Table& table, Table::Row parent, const Json& rule) {
+    if (text_of(rule, "type") == "steer") for_each(rule, "targets", [&](const Json& target) { add_members(table, parent, target); });
     if (text_of(rule, "type") != "replicate") return;
     for_each(rule, "targets", [&](const Json& target) {
-        table.add({fmt::format("target {}", number_of(target, "index")), "", "", "", "", "", copy_text(target),
+        const Table::Row row = table.add({fmt::format("target {}", number_of(target, "index")), "", "", "", "", "", copy_text(target),
                    state_cell(text_of(target, "state")), text_of(target, "packets"), text_of(target, "bytes"),
                    pairs_of(target, "failures")},
                   parent);
+        add_members(table, row, target);
     });
 }
 

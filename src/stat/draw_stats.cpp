@@ -25,7 +25,8 @@ public:
         for_each(rule, "targets", [&](const Json& target) {
             if (find(target, "packets") == nullptr) return;
             const auto index = static_cast<std::int64_t>(number_of(target, "index"));
-            add_row(fmt::format("target {} via {}", index, text_of(target, "via")), "", "", target, {name, index}, row);
+            const std::string way = find(target, "group") == nullptr ? "via " + text_of(target, "via") : "group " + text_of(target, "group");
+            add_row(fmt::format("target {} {}", index, way), "", "", target, {name, index}, row);
         });
     }
 

@@ -107,7 +107,20 @@ std::unique_ptr<Datapath> Datapath::load(std::string& why, std::size_t tier) {
     return std::unique_ptr<Datapath>(new Datapath(bpf, tier));
 }
 
-bool Datapath::publish(const Policy& policy, const Topology& topology) {
+void Datapath::set_dead(const DeadMembers& dead) {
+    for (const auto& [slot, entry] : group_entries(image_, topology_, dead)) {
+        const std::vector<std::uint16_t> members = group_table(entry);
+        rudder_group_table record{};
+        std::copy(members.begin(), members.end(), record.member);
+        bpf_map_update_elem(bpf_map__fd(bpf_->maps.group_tables), &slot, &record, BPF_ANY);
+    }
+}
+
+bool Datapath::has_tables() {
+    return test_run(bpf_program__fd(bpf_->progs.rudder_probe_tables), Frame(64), 1, Direction::ingress, 1).verdict == 1;
+}
+
+bool Datapath::publish(const Policy& policy, const Topology& topology, const DeadMembers& dead) {
     const Result<Image> image = compile(policy, topology, {});
     const std::uint32_t key = 0;
     if (!image || image->tier > tier_) {
@@ -117,6 +130,9 @@ bool Datapath::publish(const Policy& policy, const Topology& topology) {
         const rudder_next_hop record = record_of(entry);
         bpf_map_update_elem(bpf_map__fd(bpf_->maps.next_hops), &slot, &record, BPF_ANY);
     }
+    image_ = *image;
+    topology_ = topology;
+    set_dead(dead);
     if (image->blob == published_ && image->slots == slots_) {  // the kernel takes a grace period for each generation
         reset();
         return true;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "core/compile/groups.hpp"
 #include "core/compile/image.hpp"
 #include "frame.hpp"
 
@@ -48,9 +49,13 @@ public:
     Datapath(const Datapath&) = delete;
     Datapath& operator=(const Datapath&) = delete;
 
-    /// Compiles, fills the next-hop table and makes it the active generation; counts start at zero. False if the
+    /// Compiles, fills the next-hop and group tables and makes it the active generation; counts start at zero. False if the
     /// policy is larger than the tier.
-    bool publish(const Policy& policy, const Topology& topology);
+    bool publish(const Policy& policy, const Topology& topology, const DeadMembers& dead = {});
+    /// Fills the group tables of the published policy anew.
+    void set_dead(const DeadMembers& dead);
+    /// Whether the kernel looks into routing tables by number (6.5).
+    [[nodiscard]] bool has_tables();
     /// One packet at the hook of (ifindex, direction).
     Run run(const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat = 1, const Metadata& metadata = {});
     /// The same through rudder_ingress or rudder_egress and the program array.
@@ -75,6 +80,8 @@ private:
     std::uint64_t generation_ = 0;
     std::vector<std::uint8_t> published_;  ///< image of the active generation
     Slots slots_;
+    Image image_;
+    Topology topology_;
 };
 
 /// `ip` with these arguments; false if it failed.

@@ -7,6 +7,7 @@
 #pragma GCC diagnostic ignored "-Wunused-function"
 #include "rudder_icmp.h"
 #include "rudder_mark.h"
+#include "rudder_flow_hash.h"
 #include "rudder_parse.h"
 #include "rudder_rewrite.h"
 #pragma GCC diagnostic pop
@@ -100,4 +101,14 @@ __u32 host_next_mark(__u32 mark, __u32 flags)
 __u32 host_refuse_again(__u32 mark, __u32 action)
 {
 	return rudder_refuse_again(mark, action);
+}
+
+__u32 host_flow_hash(const struct rudder_packet *packet, __u32 fields)
+{
+	return rudder_flow_hash(packet, fields);
+}
+
+__u32 host_group_place(__u32 hash)
+{
+	return rudder_group_place(hash);
 }

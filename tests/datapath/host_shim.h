@@ -40,6 +40,9 @@ int host_is_mark(__u32 tc_index);
 __u32 host_mark_passes(__u32 mark);
 __u32 host_next_mark(__u32 mark, __u32 flags);
 __u32 host_refuse_again(__u32 mark, __u32 action);
+/* The hash by which a group chooses, and the place in its table that it leads to. */
+__u32 host_flow_hash(const struct rudder_packet *packet, __u32 fields);
+__u32 host_group_place(__u32 hash);
 
 #ifdef __cplusplus
 }

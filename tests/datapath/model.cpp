@@ -4,6 +4,7 @@
 #include "rudder_abi.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace rudder::test {
 namespace {
@@ -80,6 +81,45 @@ void rewrite_ip(Frame& frame, const ModelPacket& p, const Rewrite& rewrite, std:
 
 }  // namespace
 
+// Two members of one datagram, or of one flow without ports, must hash alike: so only what all of them have counts.
+std::uint32_t model_flow_hash(const ModelPacket& p, HashFields fields) {
+    unsigned used = fields;
+    if (p.is_fragment || !p.has_ports) {
+        used &= p.is_fragment ? 0x03u : 0x13u;
+        if ((used & 0x03u) == 0) {
+            used |= 0x03u;
+        }
+    }
+    std::vector<std::uint64_t> words;
+    const auto word32 = [](const IpAddress& address, unsigned index) {
+        std::uint32_t word = 0;
+        std::memcpy(&word, address.bytes.data() + 4 * index, sizeof(word));
+        return std::uint64_t{word};
+    };
+    const auto address_words = [&](const IpAddress& address) {
+        words.push_back(word32(address, 0) << 32 | word32(address, 1));
+        words.push_back(word32(address, 2) << 32 | word32(address, 3));
+    };
+    if (p.family == IpFamily::v4) {
+        words.push_back(((used & 1) != 0 ? word32(p.src, 0) << 32 : 0) | ((used & 2) != 0 ? word32(p.dst, 0) : 0));
+    } else {
+        (used & 1) != 0 ? address_words(p.src) : words.push_back(0);
+        (used & 2) != 0 ? address_words(p.dst) : words.push_back(0);
+    }
+    words.push_back(((used & 4) != 0 ? std::uint64_t{p.src_port} << 32 : 0) |
+                    ((used & 8) != 0 ? std::uint64_t{p.dst_port} << 16 : 0) | ((used & 16) != 0 ? p.protocol : 0u));
+    std::uint64_t hash = p.family == IpFamily::v4 ? 4 : 6;
+    for (const std::uint64_t word : words) {
+        hash = (hash ^ word) * 11400714819323198485u;
+        hash ^= hash >> 32;
+    }
+    hash *= 13787848793156543929u;
+    hash ^= hash >> 29;
+    return static_cast<std::uint32_t>(hash >> 32);
+}
+
+std::size_t model_group_place(std::uint32_t hash) { return static_cast<std::size_t>(std::uint64_t{hash} * 4093 / 4294967296); }
+
 ModelRewrite model_rewrite(const Frame& frame, const ModelPacket& p, const Rewrite& rewrite, Direction direction) {
     const auto ttl = model_ttl(p, rewrite, direction);
     if (!ttl) {
@@ -140,7 +180,7 @@ std::optional<MacAddress> known_mac(const Target& target, const Topology& topolo
 
 ModelResult refused(const Rule& rule, int index, const Frame& frame, std::uint32_t reason) {
     const bool drops = rule.failure_drops && reason != RUDDER_REASON_TTL_EXPIRED;
-    return {drops ? 2 : -1, frame, index, reason};
+    return {drops ? 2 : -1, frame, index, 0, reason};
 }
 
 /// What `src_ip = "interface"` means here: the only address of that family.
@@ -150,13 +190,18 @@ std::optional<IpAddress> only_address(const Link& link, IpFamily family) {
     return own == link.addresses.end() ? std::nullopt : std::optional(own->address);
 }
 
-ModelResult model_steer(const Rule& rule, int index, const Topology& topology, const ModelPacket& p, Direction direction,
-                        const Frame& frame) {
-    const Target& target = rule.targets.front();
+ModelResult model_steer(const Rule& rule, const Target& target, int index, const Topology& topology, const ModelPacket& p,
+                        Direction direction, const Frame& frame) {
     const Link* out = find_link(topology, target.via);
+    if (out == nullptr) {
+        return refused(rule, index, frame, RUDDER_REASON_NO_DEVICE);
+    }
     Rewrite rewrite = target.rewrite;
     if (rewrite.is_src_of_interface) {
         rewrite.src_ip = only_address(*out, p.family);
+        if (!rewrite.src_ip) {
+            return refused(rule, index, frame, RUDDER_REASON_NO_ADDRESS);
+        }
     }
     ModelRewrite made = model_rewrite(frame, p, rewrite, direction);
     if (made.reason != 0) {
@@ -179,7 +224,7 @@ ModelResult model_steer(const Rule& rule, int index, const Topology& topology, c
             put_macs(made.frame, MacAddress{}, out->mac);
         }
     }
-    return {7, made.frame, index, 0};
+    return {7, made.frame, index};
 }
 
 std::optional<std::uint32_t> mirrored(const Target& target, const Topology& topology, const ModelPacket& p, const Link& link,
@@ -202,7 +247,7 @@ std::optional<std::uint32_t> mirrored(const Target& target, const Topology& topo
 
 ModelResult model_mirror(const Rule& rule, int index, const Topology& topology, const ModelPacket& p, const Link& link,
                          const Frame& frame) {
-    ModelResult result{-1, frame, index, 0};
+    ModelResult result{-1, frame, index};
     for (const Target& target : rule.targets) {
         result.copies.push_back(mirrored(target, topology, p, link, frame.size()));
     }
@@ -210,20 +255,39 @@ ModelResult model_mirror(const Rule& rule, int index, const Topology& topology, 
 }
 
 /// Tells the sender, if that is what a failure comes to.
-ModelResult answered(ModelResult result, const Rule& rule, const Topology& topology, const Link& link, Direction direction,
+ModelResult answered(ModelResult result, const std::string& via, const Topology& topology, const Link& link, Direction direction,
                      const ModelPacket& p) {
     const bool is_too_big = result.reason == RUDDER_REASON_TOO_BIG;
     const bool may_be_fragmented = p.family == IpFamily::v4 && (result.frame[p.ip + 6] & 0x40) == 0;
     if ((!is_too_big && result.reason != RUDDER_REASON_TTL_EXPIRED) || (is_too_big && may_be_fragmented && result.verdict == -1)) {
         return result;
     }
-    const std::uint32_t mtu = is_too_big ? find_link(topology, rule.targets.front().via)->mtu : 0;
+    const std::uint32_t mtu = is_too_big ? find_link(topology, via)->mtu : 0;
     if (const auto message = model_icmp(result.frame, p, topology, link, direction, mtu)) {
         result.verdict = 7;
         result.frame = *message;
         result.is_answered = true;
     }
     return result;
+}
+
+/// A steer, by the rule's own target or by that of the member that the packet gets.
+ModelResult model_send(const Rule& rule, int index, const Policy& policy, const ModelTables& tables, const Topology& topology,
+                       const Link& link, Direction direction, const ModelPacket& p, const Frame& frame) {
+    const Group* group = find_group(policy, rule.targets.front().group);
+    Target target = rule.targets.front();
+    std::uint64_t identity = 0;
+    if (group != nullptr) {
+        const std::uint16_t member = tables.at(group->name).at(model_group_place(model_flow_hash(p, group->hash)));
+        if (member == RUDDER_NO_MEMBER) {
+            return refused(rule, index, frame, RUDDER_REASON_NO_MEMBER);
+        }
+        target = member_target(target, group->members.at(member));
+        identity = member_identity(group->members.at(member));
+    }
+    ModelResult result = model_steer(rule, target, index, topology, p, direction, frame);
+    result.member = identity;
+    return answered(std::move(result), target.via, topology, link, direction, p);
 }
 
 /// A rule none of whose devices exists is not installed.
@@ -234,9 +298,19 @@ bool is_usable(const Rule& rule, const Target& target, const Topology& topology)
 }
 
 /// A rule none of whose devices exists, or has the address it needs, is not installed.
-bool is_deferred(const Rule& rule, const Topology& topology) {
-    return !rule.targets.empty() && std::none_of(rule.targets.begin(), rule.targets.end(), [&](const Target& target) {
-        return is_usable(rule, target, topology);
+bool is_deferred(const Rule& rule, const Policy& policy, const Topology& topology) {
+    std::vector<Target> ways;
+    for (const Target& target : rule.targets) {
+        const Group* group = find_group(policy, target.group);
+        if (group == nullptr) {
+            ways.push_back(target);
+        }
+        for (std::size_t i = 0; group != nullptr && i < group->members.size(); ++i) {
+            ways.push_back(member_target(target, group->members[i]));
+        }
+    }
+    return !ways.empty() && std::none_of(ways.begin(), ways.end(), [&](const Target& way) {
+        return is_usable(rule, way, topology);
     });
 }
 
@@ -247,37 +321,37 @@ bool is_header_good(const Frame& frame, const ModelPacket& p) {
 }  // namespace
 
 ModelResult model_run(const Policy& policy, const Topology& topology, const Link& link, Direction direction,
-                      const Frame& frame) {
+                      const Frame& frame, const ModelTables& tables) {
     const bool is_hook = std::any_of(policy.rules.begin(), policy.rules.end(), [&](const Rule& rule) {
-        return !is_deferred(rule, topology) && rule.match.direction == direction && selects(rule.match.interface, link);
+        return !is_deferred(rule, policy, topology) && rule.match.direction == direction && selects(rule.match.interface, link);
     });
     if (!is_hook) {
-        return {-1, frame, -1, 0};
+        return {-1, frame};
     }
     const ModelPacket p = model_parse(frame, link.is_layer3);
     if (p.parse == Parse::short_frame) {
-        return {-1, frame, -1, RUDDER_REASON_SHORT};
+        return {-1, frame, -1, 0, RUDDER_REASON_SHORT};
     }
     if (p.parse == Parse::malformed) {
-        return {-1, frame, -1, RUDDER_REASON_MALFORMED};
+        return {-1, frame, -1, 0, RUDDER_REASON_MALFORMED};
     }
     for (std::size_t i = 0; p.parse == Parse::ok && i < policy.rules.size(); i++) {
         const Rule& rule = policy.rules[i];
         const int index = static_cast<int>(i);
-        if (is_deferred(rule, topology) || !model_matches(rule, p, link, direction)) {
+        if (is_deferred(rule, policy, topology) || !model_matches(rule, p, link, direction)) {
             continue;
         }
         if (!is_header_good(frame, p)) {
-            return {-1, frame, -1, RUDDER_REASON_MALFORMED};
+            return {-1, frame, -1, 0, RUDDER_REASON_MALFORMED};
         }
         switch (rule.type) {
-            case RuleType::pass: return {-1, frame, index, 0};
-            case RuleType::drop: return {2, frame, index, 0};
+            case RuleType::pass: return {-1, frame, index};
+            case RuleType::drop: return {2, frame, index};
             case RuleType::mirror: return model_mirror(rule, index, topology, p, link, frame);
-            default: return answered(model_steer(rule, index, topology, p, direction, frame), rule, topology, link, direction, p);
+            default: return model_send(rule, index, policy, tables, topology, link, direction, p, frame);
         }
     }
-    return {-1, frame, -1, 0};
+    return {-1, frame};
 }
 
 }  // namespace rudder::test

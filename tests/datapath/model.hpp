@@ -6,6 +6,7 @@
 #include "frame.hpp"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,6 +40,10 @@ struct ModelPacket {
 [[nodiscard]] ModelPacket model_parse(const Frame& frame, bool is_layer3, std::optional<std::uint16_t> offloaded = {});
 [[nodiscard]] bool model_matches(const Rule& rule, const ModelPacket& packet, const Link& link, Direction direction);
 
+/// The hash of a flow over `fields` (RUDDER_HASH_*) that chooses the member of a group, and its place in the table.
+[[nodiscard]] std::uint32_t model_flow_hash(const ModelPacket& packet, HashFields fields);
+[[nodiscard]] std::size_t model_group_place(std::uint32_t hash);
+
 /// Outcome of one target: the new frame, or why not (enum rudder_reason, 0: sent).
 struct ModelRewrite {
     std::uint32_t reason = 0;
@@ -52,6 +57,7 @@ struct ModelResult {
     int verdict = -1;
     Frame frame;                         ///< as it leaves the program
     int rule = -1;                       ///< that counted
+    std::uint64_t member = 0;            ///< of a group: it counts the packet too
     std::uint32_t reason = 0;            ///< counted, 0: none
     bool is_answered = false;            ///< the frame is an ICMP error now
     std::vector<std::optional<std::uint32_t>> copies{};  ///< mirror: reason of each target, 0: sent, none: not wanted
@@ -61,8 +67,10 @@ struct ModelResult {
 [[nodiscard]] std::optional<Frame> model_icmp(const Frame& frame, const ModelPacket& packet, const Topology& topology,
                                               const Link& link, Direction direction, std::uint32_t mtu);
 
-/// pass, drop, steer and mirror at one hook of `link`.
+using ModelTables = std::map<std::string, std::vector<std::uint16_t>>;
+
+/// pass, drop, steer and mirror at one hook of `link`. `tables` are those of the policy's groups, by name.
 [[nodiscard]] ModelResult model_run(const Policy& policy, const Topology& topology, const Link& link, Direction direction,
-                                    const Frame& frame);
+                                    const Frame& frame, const ModelTables& tables = {});
 
 }  // namespace rudder::test

@@ -113,6 +113,65 @@ std::vector<Target> random_mirrors(Random& random) {
     return result;
 }
 
+/// Members of one family of packets, or of both when nothing in them says otherwise.
+std::vector<Group> random_groups(Random& random) {
+    static const char* const k_devices[] = {"out0", "out1", "down", "small", "tunnel", "gone"};
+    std::vector<Group> groups(4);
+    for (std::size_t g = 0; g < groups.size(); g++) {
+        Group& group = groups[g];
+        group.name = "g" + std::to_string(g);
+        group.hash = static_cast<HashFields>(1 + below(random, 31));
+        group.members.resize(1 + below(random, 5));
+        for (std::size_t i = 0; i < group.members.size(); i++) {
+            GroupMember& member = group.members[i];
+            member.way.via = k_devices[below(random, 20) < 14 ? below(random, 2) : 2 + below(random, 4)];
+            member.way.next_hop_mac = MacAddress{{2, 0, 0, 0, 3, static_cast<std::uint8_t>(i)}};
+            if (g >= 2 && below(random, 2) == 0) {
+                member.way.rewrite.dst_ip = address((g == 2 ? "10.7.0." : "2001:db8:7::") + std::to_string(i + 1));
+            }
+            member.weight = below(random, 4);
+            member.tier = 1 + below(random, 2);
+        }
+    }
+    return groups;
+}
+
+ModelTables tables_of(const Policy& rules, const Topology& topology, const DeadMembers& dead) {
+    ModelTables tables;
+    for (const Group& group : rules.groups) {
+        GroupEntry entry{group_key(group).members, 0};
+        for (std::size_t i = 0; i < group.members.size(); i++) {
+            const Link* link = find_link(topology, group.members[i].way.via);
+            const bool is_alive = link != nullptr && link->is_up && !dead.contains({group.name, entry.members[i].identity});
+            entry.alive |= std::uint64_t{is_alive} << i;
+        }
+        tables[group.name] = group_table(entry);
+    }
+    return tables;
+}
+
+DeadMembers random_dead(Random& random, const Policy& rules) {
+    DeadMembers dead;
+    for (const Group& group : rules.groups) {
+        for (const GroupMember& member : group.members) {
+            if (below(random, 4) == 0) {
+                dead.insert({group.name, member_identity(member)});
+            }
+        }
+    }
+    return dead;
+}
+
+Target random_group_target(Random& random, const Rule& rule) {
+    const bool is_single = rule.match.family_v4 != rule.match.family_v6;
+    Target result = random_target(random, rule);
+    result.via.clear();
+    result.next_hop.reset();
+    result.next_hop_mac.reset();
+    result.group = "g" + std::to_string(is_single && below(random, 2) == 0 ? (rule.match.family_v4 ? 2u : 3u) : below(random, 2));
+    return result;
+}
+
 Policy random_rules(Random& random) {
     std::vector<Rule> rules(1 + below(random, 12));
     for (Rule& rule : rules) {
@@ -124,14 +183,16 @@ Policy random_rules(Random& random) {
                                                RuleType::steer, RuleType::steer, RuleType::mirror};
         rule.type = k_types[below(random, 6)];
         if (rule.type == RuleType::steer) {
-            rule.targets = {random_target(random, rule)};
+            rule.targets = {below(random, 3) == 0 ? random_group_target(random, rule) : random_target(random, rule)};
             rule.failure_drops = below(random, 2) == 0;
         }
         if (rule.type == RuleType::mirror) {
             rule.targets = random_mirrors(random);
         }
     }
-    return policy(rules);
+    Policy result = policy(rules);
+    result.groups = random_groups(random);
+    return result;
 }
 
 LinkAddress own(const char* text, unsigned prefix_length) {
@@ -203,6 +264,9 @@ struct Expected {
                     reasons[*want.copies[i]]++;
                 }
             }
+            if (want.member != 0 && want.verdict == 7 && !want.is_answered) {
+                packets[{name, 0, want.member}]++;
+            }
         }
         if (want.reason != 0) {
             reasons[want.reason]++;
@@ -237,23 +301,24 @@ std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
 
 /// What the test has seen.
 struct Tally {
-    std::uint64_t policies = 0, compared = 0, steered = 0, refused = 0, answered = 0;
+    std::uint64_t policies = 0, compared = 0, steered = 0, grouped = 0, refused = 0, answered = 0;
 
     void add(const ModelResult& want) {
         compared++;
         steered += want.verdict == 7;
+        grouped += want.verdict == 7 && want.member != 0 && !want.is_answered;
         refused += want.reason != 0;
         answered += want.is_answered;
     }
 };
 
 /// Random packets under one published policy, each by the kernel and by the model.
-Expected compare(Random& random, const Policy& rules, const Topology& world, const Link& link, Tally& tally) {
+Expected compare(Random& random, const Policy& rules, const Topology& world, const Link& link, const ModelTables& tables, Tally& tally) {
     Expected expected;
     for (int i = 0; i < k_packets_of_a_policy; i++) {
         const Frame frame = random_frame(random, link.mac);
         const auto direction = below(random, 3) == 0 ? Direction::egress : Direction::ingress;
-        const ModelResult want = model_run(rules, world, link, direction, frame);
+        const ModelResult want = model_run(rules, world, link, direction, frame, tables);
         if (want.is_answered) {
             datapath().fill_buckets();
         }
@@ -281,11 +346,13 @@ TEST_CASE("kernel and model treat a million random packets under random policies
         const Policy rules = random_rules(random);
         Topology world = wider_topology();
         answer_queries(random, rules, world);
+        const DeadMembers dead = random_dead(random, rules);
+        const ModelTables tables = tables_of(rules, world, dead);
         tally.policies++;
-        if (!datapath().publish(rules, world)) {
+        if (!datapath().publish(rules, world, dead)) {
             continue;
         }
-        const Expected expected = compare(random, rules, world, link, tally);
+        const Expected expected = compare(random, rules, world, link, tables, tally);
         const Counts counts = datapath().counts();
         if (counts.packets != expected.packets || counts.reasons != expected.reasons) {
             FAIL("counts of policy " << tally.policies << "\n"
@@ -293,7 +360,8 @@ TEST_CASE("kernel and model treat a million random packets under random policies
                  << describe(counts.packets, counts.reasons));
         }
     }
-    WARN(tally.compared << " packets alike under " << tally.policies << " policies, " << tally.steered << " steered, " << tally.refused
+    WARN(tally.compared << " packets alike under " << tally.policies << " policies, " << tally.steered << " steered, " << tally.grouped << " of them by groups, " << tally.refused
          << " refused with a reason, " << tally.answered << " answered by ICMP");
     REQUIRE(tally.steered > tally.compared / 20);
+    REQUIRE(tally.grouped > tally.compared / 100);
 }

@@ -63,6 +63,7 @@ struct NextHopAnswer {
     bool is_reachable = false;            ///< a route exists
     std::optional<IpAddress> gateway;
     std::optional<MacAddress> mac;        ///< of a usable neighbour entry
+    bool has_failed = false;              ///< the neighbour did not answer, and has not been usable since
     friend bool operator==(const NextHopAnswer&, const NextHopAnswer&) = default;
 };
 

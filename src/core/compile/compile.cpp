@@ -3,6 +3,7 @@
 #include "core/compile/boxes.hpp"
 #include "core/compile/extensions.hpp"
 #include "core/compile/forest.hpp"
+#include "core/compile/groups.hpp"
 #include "core/compile/hooks.hpp"
 #include "core/compile/image.hpp"
 #include "core/compile/limits.hpp"
@@ -30,16 +31,31 @@ bool needs_target(const Rule& rule) { return rule.type != RuleType::pass && rule
 
 std::string selector_reason(const InterfaceSelector& selector) { return "no interface " + to_string(selector); }
 
-RuleState state_of(const Rule& rule, HookList hooks, const LinkIndex& links) {
+/// The ways out of one target: itself, or the members of its group.
+std::vector<Target> ways_of(const Target& target, const Policy& policy) {
+    const Group* group = target.group.empty() ? nullptr : find_group(policy, target.group);
+    if (group == nullptr) {
+        return {target};
+    }
+    std::vector<Target> ways;
+    for (const GroupMember& member : group->members) {
+        ways.push_back(member_target(target, member));
+    }
+    return ways;
+}
+
+RuleState state_of(const Rule& rule, const Policy& policy, HookList hooks, const LinkIndex& links) {
     RuleState state;
     bool is_any_usable = !needs_target(rule);
     for (std::size_t i = 0; i < rule.targets.size(); ++i) {
-        const TargetState now = target_state(rule, rule.targets[i], links);
-        if (!now.is_deferred()) {
-            is_any_usable = true;
-        } else if (!state.target) {
-            state.target = i;
-            state.reason = deferral(rule, rule.targets[i], now.reason);
+        for (const Target& way : ways_of(rule.targets[i], policy)) {
+            const TargetState now = target_state(rule, way, links);
+            if (way.table || !now.is_deferred()) {
+                is_any_usable = true;
+            } else if (!state.target) {
+                state.target = i;
+                state.reason = deferral(rule, way, now.reason);
+            }
         }
     }
     if (hooks.empty()) {
@@ -58,7 +74,7 @@ std::vector<RuleState> rule_states(const Policy& policy, const Topology& topolog
     auto selections = select_hooks(policy, topology);
     states.reserve(policy.rules.size());
     for (std::size_t rank = 0; rank < policy.rules.size(); ++rank) {
-        states.push_back(state_of(policy.rules[rank], std::move(selections[rank]), links));
+        states.push_back(state_of(policy.rules[rank], policy, std::move(selections[rank]), links));
     }
     return states;
 }
@@ -68,7 +84,7 @@ class Compiler {
 public:
     Compiler(const Policy& policy, const Topology& topology, const Slots& previous)
         : policy_(policy), topology_(topology), links_(topology), counters_(previous.counters, previous.uncleared_counters),
-          next_hops_(previous.next_hops, {}) {
+          next_hops_(previous.next_hops, {}), groups_(previous.groups, {}) {
         image_.slots.uncleared_counters = previous.uncleared_counters;
     }
 
@@ -134,26 +150,59 @@ private:
         }
         image_.slots.counters = counters_.take();
         image_.slots.next_hops = next_hops_.take();
+        image_.slots.groups = groups_.take();
         if (next_hops_.end() > k_max_next_hops) {
             return Error{"more than " + number(k_max_next_hops) + " next hops in this and the running policy"};
+        }
+        if (groups_.end() > RUDDER_GROUP_SLOTS) {
+            return Error{"more than " + number(RUDDER_GROUP_SLOTS) + " groups in this and the running policy"};
         }
         return {};
     }
 
-    /// The rule's targets, each with a counter of its own. Returns the index of the first.
+    /// The rule's targets, each with a counter of its own; behind them those of their groups' members. Returns the index of
+    /// the first.
     std::uint32_t write_targets(const Rule& rule) {
         const std::uint32_t first = header_.target_count;
+        std::size_t first_member = first + rule.targets.size();
         for (std::size_t i = 0; i < rule.targets.size(); ++i) {
-            rudder_target record = target_record(rule, rule.targets[i]);
+            const Group* group = group_of(rule.targets[i]);
+            rudder_target record = group == nullptr ? target_record(rule, rule.targets[i]) : group_record(*group, first_member);
             record.counter_slot = counters_.assign({rule.name, static_cast<std::int32_t>(i)});
             append_target(record);
+            first_member += group == nullptr ? 0 : group->members.size();
+        }
+        for (std::size_t i = 0; i < rule.targets.size(); ++i) {
+            write_members(rule, i);
         }
         return first;
+    }
+
+    /// A steer rule that spreads its packets over a group. Returns the index of its target, which counts nothing.
+    std::uint32_t write_group_target(const Rule& rule, const Group& group) {
+        const std::uint32_t first = header_.target_count;
+        append_target(group_record(group, first + 1));
+        write_members(rule, 0);
+        return first;
+    }
+
+    /// The targets of the members of target `index`, each with a counter of its own.
+    void write_members(const Rule& rule, std::size_t index) {
+        const Group* group = group_of(rule.targets[index]);
+        for (std::size_t i = 0; group != nullptr && i < group->members.size(); ++i) {
+            const GroupMember& member = group->members[i];
+            rudder_target record = target_record(rule, member_target(rule.targets[index], member));
+            record.counter_slot = counters_.assign({rule.name, static_cast<std::int32_t>(index), member_identity(member)});
+            append_target(record);
+        }
     }
 
     /// The one target of a steer rule. The rule's counter says what was sent there, so that rules with equal targets
     /// share the record: thousands of them fit a processor's cache then. Returns its index.
     std::uint32_t write_shared_target(const Rule& rule) {
+        if (const Group* group = group_of(rule.targets.front())) {
+            return write_group_target(rule, *group);
+        }
         rudder_target record = target_record(rule, rule.targets.front());
         record.counter_slot = RUDDER_NO_SLOT;
         const std::string bytes(reinterpret_cast<const char*>(&record), sizeof(record));
@@ -164,16 +213,53 @@ private:
         return known->second;
     }
 
+    const Group* group_of(const Target& target) const {
+        return target.group.empty() ? nullptr : find_group(policy_, target.group);
+    }
+
     rudder_target target_record(const Rule& rule, const Target& target) {
         const TargetState now = target_state(rule, target, links_);
         rudder_target record = encode_target(rule, target, now);
-        if (!now.is_deferred()) {
+        if (target.table) {
+            record.next_hop = *target.table;
+            record.flags = static_cast<std::uint16_t>((record.flags & ~std::uint32_t{RUDDER_TARGET_DEFERRED}) | RUDDER_TARGET_TABLE);
+            image_.needs_tables = true;
+        } else if (!now.is_deferred()) {
             record.next_hop = next_hops_.assign(next_hop_key(target, *now.link));
             if (hooks_->contains({now.link->ifindex, Direction::egress})) {
                 record.flags |= RUDDER_TARGET_MEETS_HOOK;
             }
         }
         return record;
+    }
+
+    /// The record that chooses among the members; what is rewritten stands in theirs.
+    rudder_target group_record(const Group& group, std::size_t first_member) {
+        rudder_target record{};
+        record.flags = RUDDER_TARGET_GROUP;
+        record.hash_fields = group.hash;
+        record.counter_slot = RUDDER_NO_SLOT;
+        record.next_hop = groups_.assign(group_key(group));
+        record.first_member = static_cast<std::uint32_t>(first_member);
+        const auto [entry, is_new] = image_.groups.try_emplace(record.next_hop);
+        if (is_new) {
+            entry->second = ways_of_group(group);
+        }
+        return record;
+    }
+
+    GroupWays ways_of_group(const Group& group) const {
+        GroupWays result;
+        for (const GroupMember& member : group.members) {
+            const Link* link = links_.find(member.way.via);
+            GroupWays::Way way;
+            way.is_table = member.way.table.has_value();
+            if (link != nullptr) {
+                way.next_hop = next_hop_key(member.way, *link);
+            }
+            result.ways.push_back(std::move(way));
+        }
+        return result;
     }
 
     void append_target(const rudder_target& record) {
@@ -237,6 +323,7 @@ private:
     LinkIndex links_;
     SlotAssignment<CounterSlots> counters_;
     SlotAssignment<NextHopSlots> next_hops_;
+    SlotAssignment<GroupSlots> groups_;
     std::unordered_map<std::string, std::uint32_t> shared_targets_;  ///< bytes of a record: its index
     std::optional<HookTable> hooks_;
     rudder_blob_header header_{};

@@ -5,6 +5,7 @@
 #include "core/base/policy.hpp"
 #include "core/base/result.hpp"
 #include "core/base/topology.hpp"
+#include "core/compile/group_table.hpp"
 
 #include <algorithm>
 #include <compare>
@@ -62,27 +63,39 @@ struct NextHopKey {
     friend auto operator<=>(const NextHopKey&, const NextHopKey&) = default;
 };
 
-/// Name of a counter: a rule (target -1) or one of its targets.
+/// Name of a counter: a rule (target -1), one of its targets, or a member of that target's group.
 struct CounterKey {
     std::string rule;
     std::int32_t target = -1;
+    std::uint64_t member = 0;  ///< member_identity()
     friend auto operator<=>(const CounterKey&, const CounterKey&) = default;
 };
 
 struct CounterKeyHash {
     [[nodiscard]] std::size_t operator()(const CounterKey& key) const {
-        return std::hash<std::string_view>()(key.rule) + static_cast<std::size_t>(key.target);
+        return std::hash<std::string_view>()(key.rule) + static_cast<std::size_t>(key.target) + static_cast<std::size_t>(key.member);
     }
 };
+
+/// What a group slot stands for. A group with other members, weights or tiers is another one: its table is filled
+/// before a packet reads it, and that of the generation before stays as it was.
+struct GroupKey {
+    std::string name;
+    std::vector<GroupShare> members;  ///< in the order of their targets in the image
+    friend auto operator<=>(const GroupKey&, const GroupKey&) = default;
+};
+
 /// In no order: sort before showing it.
 using CounterSlots = std::unordered_map<CounterKey, std::uint32_t, CounterKeyHash>;
 using NextHopSlots = std::map<NextHopKey, std::uint32_t>;
+using GroupSlots = std::map<GroupKey, std::uint32_t>;
 
-/// Numbers that outlive a generation (invariant I6): who owns which counter slot and next-hop slot.
+/// Numbers that outlive a generation (invariant I6): who owns which counter, next-hop and group slot.
 /// A number released by one assignment is not reused before the generation that still uses it is freed.
 struct Slots {
     CounterSlots counters;
     NextHopSlots next_hops;
+    GroupSlots groups;
     std::set<std::uint32_t> uncleared_counters;  ///< released, but zeroing failed: not to be handed out
     friend bool operator==(const Slots&, const Slots&) = default;
 };
@@ -104,12 +117,23 @@ struct RuleState {
     std::optional<std::size_t> target{};  ///< the first target that waits, if the reason is about one
 };
 
+/// What decides whether the members of a group can be used. *Shape*: one way for each member.
+struct GroupWays {
+    struct Way {
+        bool is_table = false;               ///< the kernel's routes: as good as they are
+        std::optional<NextHopKey> next_hop;  ///< of a device; none: the device did not exist when the image was made
+    };
+    std::vector<Way> ways;
+};
+
 struct Image {
     std::vector<std::uint8_t> blob;   ///< header generation is 0: stamped at stage time
     std::size_t tier = 0;             ///< index into tiers()
     std::vector<HookSpec> hooks;      ///< sorted, unique: devices that need our program
     Slots slots;
     std::vector<RuleState> rules;     ///< index = rank
+    std::map<std::uint32_t, GroupWays> groups;  ///< by slot
+    bool needs_tables = false;        ///< some way out is a routing table of the kernel
 };
 
 /// Topology questions that this policy needs answered on these links.

@@ -47,12 +47,17 @@ void resolve(const NextHopKey& key, const Topology& topology, NextHopEntry& entr
     if (is_answered && !answer->second.is_reachable) {
         entry.flags |= RUDDER_NH_UNREACHABLE;
     }
+    if (is_answered && answer->second.has_failed) {
+        entry.flags |= RUDDER_NH_FAILED;
+    }
     if (!key.is_gateway) {
         entry.flags |= RUDDER_NH_BY_PACKET;
     }
 }
 
-NextHopEntry entry_of(const NextHopKey& key, const Topology& topology) {
+}  // namespace
+
+NextHopEntry next_hop_entry(const NextHopKey& key, const Topology& topology) {
     NextHopEntry entry;
     entry.ifindex = key.ifindex;
     const Link* link = find_device(topology, key.ifindex);
@@ -71,8 +76,6 @@ NextHopEntry entry_of(const NextHopKey& key, const Topology& topology) {
     }
     return entry;
 }
-
-}  // namespace
 
 NextHopKey next_hop_key(const Target& target, const Link& link) {
     NextHopKey key;
@@ -102,12 +105,22 @@ std::optional<NextHopQuery> query_of(const NextHopKey& key, const Topology& topo
 std::vector<NextHopQuery> next_hop_queries(const Policy& policy, const Topology& topology) {
     const LinkIndex links(topology);
     std::set<NextHopQuery> queries;
+    const auto add = [&](const Target& target) {
+        const Link* link = links.find(target.via);
+        const auto query = link == nullptr ? std::nullopt : query_of(next_hop_key(target, *link), topology);
+        if (query) {
+            queries.insert(*query);
+        }
+    };
     for (const Rule& rule : policy.rules) {
         for (const Target& target : rule.targets) {
-            const Link* link = links.find(target.via);
-            const auto query = link == nullptr ? std::nullopt : query_of(next_hop_key(target, *link), topology);
-            if (query) {
-                queries.insert(*query);
+            const Group* group = target.group.empty() ? nullptr : find_group(policy, target.group);
+            if (group == nullptr) {
+                add(target);
+                continue;
+            }
+            for (const GroupMember& member : group->members) {
+                add(member_target(target, member));
             }
         }
     }
@@ -117,7 +130,7 @@ std::vector<NextHopQuery> next_hop_queries(const Policy& policy, const Topology&
 std::map<std::uint32_t, NextHopEntry> next_hop_entries(const Slots& slots, const Topology& topology) {
     std::map<std::uint32_t, NextHopEntry> entries;
     for (const auto& [key, slot] : slots.next_hops) {
-        entries.emplace(slot, entry_of(key, topology));
+        entries.emplace(slot, next_hop_entry(key, topology));
     }
     return entries;
 }

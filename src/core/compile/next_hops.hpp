@@ -10,6 +10,9 @@ namespace rudder {
 /// no resolution; a fixed destination is routed by the kernel; without either, each packet's own destination counts.
 [[nodiscard]] NextHopKey next_hop_key(const Target& target, const Link& link);
 
+/// What a slot of this key must hold under this topology.
+[[nodiscard]] NextHopEntry next_hop_entry(const NextHopKey& key, const Topology& topology);
+
 /// The question behind a key; empty when there is nothing to resolve.
 [[nodiscard]] std::optional<NextHopQuery> query_of(const NextHopKey& key, const Topology& topology);
 

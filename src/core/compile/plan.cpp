@@ -43,29 +43,35 @@ bool is_same_image(const Applied& applied, const Image& image) {
     return applied.generation != 0 && applied.image.tier == image.tier && applied.image.blob == image.blob;
 }
 
-void plan_next_hops(const Applied& applied, const std::map<std::uint32_t, NextHopEntry>& wanted, Plan& plan) {
-    const std::vector<bool> in_use = marked(applied.image.slots.next_hops);
+/// Sorts the slots that have to be written into those that no running generation uses and those already in use.
+template <class Entry>
+void plan_table(const std::map<std::uint32_t, Entry>& written, const std::vector<bool>& in_use,
+                const std::map<std::uint32_t, Entry>& wanted, std::vector<std::pair<std::uint32_t, Entry>>& fresh,
+                std::vector<std::pair<std::uint32_t, Entry>>& changed) {
     for (const auto& [slot, entry] : wanted) {
-        const auto present = applied.next_hops.find(slot);
-        if (present != applied.next_hops.end() && present->second == entry) {
+        const auto present = written.find(slot);
+        if (present != written.end() && present->second == entry) {
             continue;
         }
-        (is_marked(in_use, slot) ? plan.changed_next_hops : plan.new_next_hops).emplace_back(slot, entry);
+        (is_marked(in_use, slot) ? changed : fresh).emplace_back(slot, entry);
     }
 }
 
 }  // namespace
 
 bool Plan::is_empty() const {
-    return !publishes && new_next_hops.empty() && attach.empty() && changed_next_hops.empty() && detach.empty() &&
-           released_counters.empty() && released_next_hops.empty();
+    return !publishes && new_next_hops.empty() && new_groups.empty() && attach.empty() && changed_next_hops.empty() &&
+           changed_groups.empty() && detach.empty() && released_counters.empty() && released_next_hops.empty();
 }
 
-Plan make_plan(const Applied& applied, const Image& image, const std::map<std::uint32_t, NextHopEntry>& next_hops) {
+Plan make_plan(const Applied& applied, const Image& image, const std::map<std::uint32_t, NextHopEntry>& next_hops,
+               const std::map<std::uint32_t, GroupEntry>& groups) {
     Plan plan;
     plan.publishes = !is_same_image(applied, image);
     plan.generation = plan.publishes ? applied.generation + 1 : applied.generation;
-    plan_next_hops(applied, next_hops, plan);
+    const Slots& running = applied.image.slots;
+    plan_table(applied.next_hops, marked(running.next_hops), next_hops, plan.new_next_hops, plan.changed_next_hops);
+    plan_table(applied.groups, marked(running.groups), groups, plan.new_groups, plan.changed_groups);
     plan.attach = difference(image.hooks, applied.hooks);
     plan.detach = difference(applied.hooks, image.hooks);
     plan.released_counters = released(marked(applied.image.slots.counters), marked(image.slots.counters));

@@ -49,6 +49,7 @@ public:
         if (is_size_allowed(files)) {
             parse_files(files);
             read_sets();
+            read_groups();
             read_rules();
             finish();
         }
@@ -81,9 +82,9 @@ private:
     void parse_files(const std::vector<SourceFile>& files) {
         files_.reserve(files.size());  // places point into it
         for (const SourceFile& file : files) {
-            if (is_full()) return scope_.sets.mark_incomplete();
+            if (is_full()) return mark_incomplete();
             files_.push_back(parse_syntax(file, limits_, result_.diagnostics));
-            if (!files_.back().is_complete) scope_.sets.mark_incomplete();
+            if (!files_.back().is_complete) mark_incomplete();
             check_root(files_.back());
         }
     }
@@ -122,6 +123,7 @@ private:
 
     void report_not_a_list(const Reading& reading, const ConfigEntry& entry) {
         if (entry.key == "set") scope_.sets.mark_incomplete();
+        if (entry.key == "group") scope_.groups.mark_incomplete();
         reading.error(code::not_a_list_of_tables, entry.key_span,
                       fmt::format("`{}` must be a list of tables", entry.key), fmt::format("write [[{}]]", entry.key));
     }
@@ -129,6 +131,17 @@ private:
     void read_sets() {
         for_each_table("set",
                        [&](const Reading& reading, const ConfigValue& table) { scope_.sets.read(reading, table); });
+    }
+
+    void read_groups() {
+        for_each_table("group", [&](const Reading& reading, const ConfigValue& table) {
+            scope_.groups.read(reading, limits_, table);
+        });
+    }
+
+    void mark_incomplete() {
+        scope_.sets.mark_incomplete();
+        scope_.groups.mark_incomplete();
     }
 
     void read_rules() {
@@ -194,6 +207,8 @@ private:
             return;
         }
         scope_.sets.warn_unused(warnings_);
+        scope_.groups.warn_unused(warnings_);
+        policy_.groups = scope_.groups.take();
         sort_rules();
         if (!result_.diagnostics.has_errors()) warn_shadowed(policy_.rules, warnings_);
     }

@@ -55,12 +55,17 @@ Families match_families(const Reading& reading, const RuleTables& tables, const 
 }
 
 /// The fields of one way out that tie packets to a family, rewrites first.
-std::vector<Statement> statements(const ConfigTable& table, const Target& target) {
+std::vector<Statement> statements(const ConfigTable& table, const Target& target, const Group* group) {
     std::vector<Statement> found;
     const auto add = [&](std::string_view key, const std::optional<IpAddress>& address, bool is_next_hop) {
         const ConfigEntry* entry = address ? find_entry(table, key) : nullptr;
         if (entry != nullptr) found.push_back({address->family, is_next_hop, entry->value.span});
     };
+    for (std::size_t i = 0; group != nullptr && found.empty() && i < group->members.size(); ++i) {
+        const Target& way = group->members[i].way;  // all members with a family have the same one
+        if (const auto family = member_family(way))
+            found.push_back({*family, !way.rewrite.dst_ip, find_entry(table, "group")->value.span});
+    }
     add("dst_ip", target.rewrite.dst_ip, false);
     add("src_ip", target.rewrite.src_ip, false);
     if (target.next_hop && target.next_hop->family == IpFamily::v4) add("next_hop", target.next_hop, true);
@@ -83,7 +88,7 @@ bool report_conflict(const Reading& reading, const Statement& first, const State
 std::optional<Statement> action_statement(const Reading& reading, const RuleTables& tables, const Rule& rule) {
     std::optional<Statement> first;
     for (std::size_t i = 0; i < tables.ways_out.size(); ++i) {
-        for (const Statement& statement : statements(*tables.ways_out[i], rule.targets[i])) {
+        for (const Statement& statement : statements(*tables.ways_out[i], rule.targets[i], tables.groups[i])) {
             if (!first)
                 first = statement;
             else if (report_conflict(reading, *first, statement))
@@ -104,9 +109,14 @@ void report_against_match(const Reading& reading, const RuleTables& tables, cons
         statement.is_next_hop ? "an IPv6 packet needs an IPv6 next hop" : "packets keep their address family");
 }
 
-bool has_v6_next_hop(const Rule& rule) {
-    return std::any_of(rule.targets.begin(), rule.targets.end(),
-                       [](const Target& target) { return target.next_hop && target.next_hop->family == IpFamily::v6; });
+bool is_by_v6(const Target& way) { return way.next_hop && way.next_hop->family == IpFamily::v6; }
+
+bool has_v6_next_hop(const RuleTables& tables, const Rule& rule) {
+    return std::any_of(rule.targets.begin(), rule.targets.end(), is_by_v6) ||
+           std::any_of(tables.groups.begin(), tables.groups.end(), [](const Group* group) {
+               return group != nullptr && std::any_of(group->members.begin(), group->members.end(),
+                                                      [](const GroupMember& member) { return is_by_v6(member.way); });
+           });
 }
 
 void keep_families(std::vector<IpPrefix>& prefixes, const Families& families) {
@@ -150,11 +160,12 @@ bool is_rewriting(const Target& target) {
     return rewrite.dst_ip || rewrite.src_ip || rewrite.is_src_of_interface || rewrite.dst_port || rewrite.src_port || rewrite.dscp;
 }
 
-void check_hairpin(const Reading& reading, const ConfigTable& table, const Match& match, const Target& target) {
+/// `key` is what is pointed at: the `via` of the way out, or the `group` that has it.
+void check_hairpin(const Reading& reading, const ConfigTable& table, std::string_view key, const Match& match, const Target& target) {
     if (match.direction != Direction::ingress || target.next_hop || target.next_hop_mac || is_rewriting(target)) return;
     const auto& names = match.interface.include;
     if (target.via.empty() || std::find(names.begin(), names.end(), target.via) == names.end()) return;
-    reading.error(code::hairpin, find_entry(table, "via")->value.span,
+    reading.error(code::hairpin, find_entry(table, key)->value.span,
                   fmt::format("packets from `{}` would leave through `{}` unchanged", target.via, target.via),
                   "give a `next_hop`, a `next_hop_mac` or a rewrite, or another interface");
 }
@@ -188,6 +199,19 @@ void check_source_family(const Reading& reading, const RuleTables& tables, const
     }
 }
 
+/// What a rule's match makes impossible for a member of its group.
+void check_members(const Reading& reading, const ConfigTable& table, const Match& match, const Target& target, const Group& group) {
+    const bool has_ports = !match.ip_proto || ip_protocol_has_ports(*match.ip_proto);
+    for (const GroupMember& member : group.members) {
+        const Target way = member_target(target, member);
+        check_hairpin(reading, table, "group", match, way);
+        if (!has_ports && member.way.rewrite.dst_port)
+            reading.error(code::port_rewrite_no_ports, find_entry(table, "group")->value.span,
+                          fmt::format("the group sets `dst_port`: the rule matches protocol {}, which has no ports",
+                                      ip_protocol_to_string(*match.ip_proto)));
+    }
+}
+
 }  // namespace
 
 void settle_families(const Reading& reading, const RuleTables& tables, Rule& rule) {
@@ -198,7 +222,7 @@ void settle_families(const Reading& reading, const RuleTables& tables, Rule& rul
         const bool is_v4 = statement->family == IpFamily::v4;
         if (is_v4 ? !families.v4 : !families.v6) return report_against_match(reading, tables, *statement);
         families = {is_v4, !is_v4};
-    } else if (match.src.empty() && match.dst.empty() && has_v6_next_hop(rule)) {
+    } else if (match.src.empty() && match.dst.empty() && has_v6_next_hop(tables, rule)) {
         families = {false, true};
     }
     match.family_v4 = families.v4;
@@ -212,9 +236,13 @@ void settle_families(const Reading& reading, const RuleTables& tables, Rule& rul
 
 void check_targets(const Reading& reading, const RuleTables& tables, const Rule& rule) {
     for (std::size_t i = 0; i < tables.ways_out.size(); ++i) {
-        const auto check_way = rule.type == RuleType::mirror ? check_mirror : check_hairpin;
-        check_way(reading, *tables.ways_out[i], rule.match, rule.targets[i]);
         check_port_rewrite(reading, *tables.ways_out[i], rule.match);
+        if (rule.type == RuleType::mirror)
+            check_mirror(reading, *tables.ways_out[i], rule.match, rule.targets[i]);
+        else if (tables.groups[i] != nullptr)
+            check_members(reading, *tables.ways_out[i], rule.match, rule.targets[i], *tables.groups[i]);
+        else
+            check_hairpin(reading, *tables.ways_out[i], "via", rule.match, rule.targets[i]);
     }
 }
 

@@ -14,6 +14,8 @@ struct Limits {
     std::size_t set_bytes = std::size_t{64} << 20;
     std::size_t rules = 200'000;
     std::size_t targets = 64;
+    std::size_t groups = 1024;   ///< RUDDER_GROUP_SLOTS: what a reload needs besides is refused when it is compiled
+    std::size_t members = 64;    ///< RUDDER_MAX_MEMBERS
     std::size_t line_bytes = std::size_t{1} << 20;
     std::size_t nesting = 16;
     std::size_t key_segments = 8;

@@ -66,21 +66,6 @@ void read_source_rewrite(const WayOutReader& reader, Rewrite& rewrite) {
     if (!rewrite.is_src_of_interface) reader.field("src_ip", rewrite.src_ip, read_source_address);
 }
 
-Target read_way_out(const Reading& reading, const ConfigTable& table, TableBit table_bit) {
-    Target target;
-    const WayOutReader reader{reading, table, table_bit};
-    reader.field("via", target.via, read_device);
-    reader.field("next_hop", target.next_hop, read_next_hop);
-    reader.field("next_hop_mac", target.next_hop_mac, read_mac);
-    reader.field("dst_ip", target.rewrite.dst_ip, read_destination);
-    read_source_rewrite(reader, target.rewrite);
-    reader.field("dst_port", target.rewrite.dst_port, read_port);
-    reader.field("src_port", target.rewrite.src_port, read_port);
-    reader.field("dscp", target.rewrite.dscp, read_dscp);
-    reader.field("ttl", target.rewrite.ttl, read_ttl);
-    return target;
-}
-
 /// True if the key holds its second word.
 bool is_second_word(const Reading& reading, const ConfigTable& table, std::string_view key) {
     std::size_t word = 0;
@@ -88,7 +73,41 @@ bool is_second_word(const Reading& reading, const ConfigTable& table, std::strin
     return word == 1;
 }
 
-void read_targets(const Reading& reading, const Limits& limits, const ConfigEntry& entry, Rule& rule,
+/// The members say where the packets go.
+void refuse_way_beside_group(const Reading& reading, const ConfigTable& table) {
+    if (find_entry(table, "group") == nullptr) return;
+    for (const std::string_view key : {"via", "next_hop", "next_hop_mac"})
+        if (const ConfigEntry* entry = find_entry(table, key))
+            reading.error(code::group_and_way, entry->key_span, fmt::format("`{}` stands beside `group`", key));
+}
+
+/// A new destination is the rule's or the members'.
+void refuse_two_destinations(const Reading& reading, const ConfigTable& table, const Group& group) {
+    const auto refuse = [&](std::string_view key, auto field) {
+        const ConfigEntry* entry = find_entry(table, key);
+        const bool is_set = std::any_of(group.members.begin(), group.members.end(), [&](const GroupMember& member) {
+            return (member.way.rewrite.*field).has_value();
+        });
+        if (entry == nullptr || !is_set) return;
+        reading.error_with_note(code::group_and_way, entry->key_span, fmt::format("members of the group set `{}`, too", key),
+                                {"the group is defined here", group.where}, "write it in one of the two places");
+    };
+    refuse("dst_ip", &Rewrite::dst_ip);
+    refuse("dst_port", &Rewrite::dst_port);
+}
+
+/// One way out of a rule, and its group.
+void add_way_out(const Reading& reading, RuleScope& scope, const ConfigTable& table, TableBit bit, Rule& rule, RuleTables& tables) {
+    rule.targets.push_back(read_way_out(reading, table, bit));
+    tables.ways_out.push_back(&table);
+    const std::string& name = rule.targets.back().group;
+    const Group* group = name.empty() ? nullptr : scope.groups.use(reading, find_entry(table, "group")->value.span, name);
+    tables.groups.push_back(group);
+    refuse_way_beside_group(reading, table);
+    if (group != nullptr) refuse_two_destinations(reading, table, *group);
+}
+
+void read_targets(const Reading& reading, RuleScope& scope, const ConfigEntry& entry, Rule& rule,
                   RuleTables& tables) {
     const auto* items = entry.value.as_list();
     if (items == nullptr) {
@@ -102,9 +121,9 @@ void read_targets(const Reading& reading, const Limits& limits, const ConfigEntr
                       "use type = \"drop\" to discard packets");
         return;
     }
-    if (items->size() > limits.targets) {
+    if (items->size() > scope.limits.targets) {
         reading.error(code::too_many_targets, entry.key_span,
-                      fmt::format("the rule has {} targets; the limit is {}", items->size(), limits.targets));
+                      fmt::format("the rule has {} targets; the limit is {}", items->size(), scope.limits.targets));
         return;
     }
     for (const ConfigValue& item : *items) {
@@ -116,8 +135,7 @@ void read_targets(const Reading& reading, const Limits& limits, const ConfigEntr
             continue;
         }
         check_keys(reading, k_target, k_replicate, *table, item.span);
-        rule.targets.push_back(read_way_out(reading, *table, k_target));
-        tables.ways_out.push_back(table);
+        add_way_out(reading, scope, *table, k_target, rule, tables);
     }
 }
 
@@ -143,27 +161,44 @@ void read_mirror(const Reading& reading, const Limits& limits, const ConfigTable
         rule.targets.push_back({});
         rule.targets.back().via = *device;
         tables.ways_out.push_back(&table);
+        tables.groups.push_back(nullptr);
         return true;
     });
 }
 
 }  // namespace
 
-void read_action(const Reading& reading, const Limits& limits, const ConfigTable& table, const Span& header, Rule& rule,
+Target read_way_out(const Reading& reading, const ConfigTable& table, TableBit table_bit) {
+    Target target;
+    const WayOutReader reader{reading, table, table_bit};
+    reader.field("via", target.via, read_device);
+    reader.field("next_hop", target.next_hop, read_next_hop);
+    reader.field("next_hop_mac", target.next_hop_mac, read_mac);
+    reader.field("dst_ip", target.rewrite.dst_ip, read_destination);
+    reader.field("dst_port", target.rewrite.dst_port, read_port);
+    if (table_bit == k_member) return target;
+    reader.field("group", target.group, read_name);
+    read_source_rewrite(reader, target.rewrite);
+    reader.field("src_port", target.rewrite.src_port, read_port);
+    reader.field("dscp", target.rewrite.dscp, read_dscp);
+    reader.field("ttl", target.rewrite.ttl, read_ttl);
+    return target;
+}
+
+void read_action(const Reading& reading, RuleScope& scope, const ConfigTable& table, const Span& header, Rule& rule,
                  RuleTables& tables) {
     constexpr std::uint8_t k_bits[] = {k_pass, k_drop, k_steer, k_replicate, k_mirror};
     check_keys(reading, k_action, k_bits[static_cast<std::size_t>(rule.type)], table, header);
     if (rule.type == RuleType::steer) {
-        rule.targets.push_back(read_way_out(reading, table, k_action));
-        tables.ways_out.push_back(&table);
+        add_way_out(reading, scope, table, k_action, rule, tables);
         rule.failure_drops = is_second_word(reading, table, "on_failure");
     }
     if (rule.type == RuleType::replicate) {
         rule.original_passes = is_second_word(reading, table, "original");
         if (const ConfigEntry* targets = find_entry(table, "targets"))
-            read_targets(reading, limits, *targets, rule, tables);
+            read_targets(reading, scope, *targets, rule, tables);
     }
-    if (rule.type == RuleType::mirror) read_mirror(reading, limits, table, rule, tables);
+    if (rule.type == RuleType::mirror) read_mirror(reading, scope.limits, table, rule, tables);
     read_join(reading, table, rule);
     tables.action = &table;
 }

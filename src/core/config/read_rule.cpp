@@ -61,12 +61,12 @@ RuleType rule_type(TypeBit bit) {
     }
 }
 
-void read_action_of(const Reading& reading, const Limits& limits, const ConfigTable& table, const Span& header,
+void read_action_of(const Reading& reading, RuleScope& scope, const ConfigTable& table, const Span& header,
                     const TypeSpec& type, Rule& rule, RuleTables& tables) {
     rule.type = rule_type(type.bit);
     if (const ConfigEntry* action = find_entry(table, "action")) {
         if (const ConfigTable* fields = read_table(reading, *action))
-            read_action(reading, limits, *fields, action->value.span, rule, tables);
+            read_action(reading, scope, *fields, action->value.span, rule, tables);
     } else if (rule.type != RuleType::pass && rule.type != RuleType::drop) {
         reading.error(
             code::missing_key, header, fmt::format("a {} rule has no `action`", type.word),
@@ -88,7 +88,7 @@ RuleReading read_rule(const Reading& reading, RuleScope& scope, const ConfigValu
         if (tables.match != nullptr) read_match(reading, scope, *tables.match, match->value.span, rule.match);
     }
     if (const TypeSpec* type = read_type(reading, table))
-        read_action_of(reading, scope.limits, table, value.span, *type, rule, tables);
+        read_action_of(reading, scope, table, value.span, *type, rule, tables);
     settle_families(reading, tables, rule);
     check_targets(reading, tables, rule);
     check_join(reading, scope, tables, rule);

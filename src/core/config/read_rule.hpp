@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/base/policy.hpp"
+#include "core/config/groups.hpp"
 #include "core/config/limits.hpp"
 #include "core/config/reading.hpp"
 #include "core/config/sets.hpp"
@@ -26,6 +27,7 @@ struct RuleTables {
     const ConfigTable* match = nullptr;
     const ConfigTable* action = nullptr;
     std::vector<const ConfigTable*> ways_out;  ///< index = target
+    std::vector<const Group*> groups;          ///< index = target; null: it names none, or one with errors
 };
 
 /// What the rules of all files share while they are read. *Ownership*: borrows `limits`.
@@ -35,6 +37,7 @@ struct RuleScope {
 
     const Limits& limits;
     NamedSets sets;
+    NamedGroups groups;
     EntryBudget entries;
     EntryBudget joins;
 };
@@ -44,8 +47,11 @@ struct RuleScope {
 /// Fills `match` from `[rule.match]`; lists are normalised, families not settled yet.
 void read_match(const Reading& reading, RuleScope& scope, const ConfigTable& table, const Span& header, Match& match);
 
+/// The way out of `[rule.action]`, a target or a member of a group: `table_bit` says which.
+[[nodiscard]] Target read_way_out(const Reading& reading, const ConfigTable& table, TableBit table_bit);
+
 /// Fills targets and options from `[rule.action]`.
-void read_action(const Reading& reading, const Limits& limits, const ConfigTable& table, const Span& header, Rule& rule,
+void read_action(const Reading& reading, RuleScope& scope, const ConfigTable& table, const Span& header, Rule& rule,
                  RuleTables& tables);
 
 }  // namespace rudder

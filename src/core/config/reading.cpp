@@ -12,7 +12,7 @@
 namespace rudder {
 namespace {
 
-constexpr TableBit k_tables[] = {k_rule, k_match, k_action, k_target, k_set};
+constexpr TableBit k_tables[] = {k_rule, k_match, k_action, k_target, k_set, k_group, k_member};
 
 /// "a steer or replicate rule"
 std::string types_phrase(std::uint8_t types) {
@@ -119,7 +119,7 @@ std::string example_value(const KeySpec& spec) {
         case ValueKind::word:
             return fmt::format("\"{}\"", spec.words.front());
         case ValueKind::integer:
-            return spec.key == "priority" ? "100" : "8080";
+            return spec.key == "priority" ? "100" : spec.key == "weight" ? "2" : spec.key == "tier" ? "1" : "8080";
         case ValueKind::boolean:
             return "true";
         case ValueKind::interface_pattern:
@@ -165,6 +165,7 @@ std::string example_value(const KeySpec& spec) {
 std::string example(const KeySpec& spec) {
     if (spec.key == "match") return "write [rule.match] with at least `interface`";
     if (spec.key == "action") return "write [rule.action] and its keys below it";
+    if (spec.key == "members") return "write members = [{ via = \"eth1\" }, { via = \"eth2\" }]";
     if (spec.key == "targets") return "write [[rule.action.targets]] with at least `via`";
     const std::string value = example_value(spec);
     return value.empty() ? "" : fmt::format("for example `{} = {}`", spec.key, value);
@@ -228,8 +229,8 @@ void check_keys(const Reading& reading, TableBit table, std::uint8_t types, cons
     for (const KeySpec& spec : key_table()) {
         if (!spec.is_required || (spec.tables & table) == 0 || (spec.types & types) == 0) continue;
         if (is_misplaced(spec, table, types) || find_entry(entries, spec.key) != nullptr) continue;
-        if (spec.key == "via" && !is_all_supported)
-            continue;  // something to come, such as `group`, stands in its place
+        if (spec.key == "via" && (!is_all_supported || find_entry(entries, "group") != nullptr))
+            continue;  // `group` or something to come stands in its place
         reading.error(code::missing_key, header,
                       fmt::format("{} has no `{}`: {}", table_title(table), spec.key, spec.doc), example(spec));
     }

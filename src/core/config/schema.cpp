@@ -13,6 +13,7 @@ constexpr std::string_view k_direction_words[] = {"ingress", "egress"};
 constexpr std::string_view k_on_failure_words[] = {"pass", "drop"};
 constexpr std::string_view k_original_words[] = {"consume", "pass"};
 constexpr std::string_view k_src_ip_words[] = {"interface"};
+constexpr std::string_view k_hash_words[] = {"5-tuple", "src-ip", "dst-ip", "src-port", "dst-port", "protocol"};
 constexpr std::string_view k_ttl_words[] = {"keep"};
 constexpr std::string_view k_fragment_words[] = {"none", "first", "later"};
 constexpr std::string_view k_ecn_words[] = {"not-ect", "ect1", "ect0", "ce"};
@@ -26,7 +27,8 @@ constexpr std::string_view k_protocol_words[] = {"any",  "tcp",  "udp", "icmp", 
 
 constexpr std::uint8_t k_sending = k_steer | k_replicate;
 constexpr std::uint8_t k_joining = k_steer | k_replicate | k_mirror;
-constexpr std::uint8_t k_way_out = k_action | k_target;
+constexpr std::uint16_t k_way_out = k_action | k_target;
+constexpr std::uint16_t k_member_too = k_way_out | k_member;
 constexpr ValueKind k_later = ValueKind::unsupported;
 
 // clang-format off
@@ -35,7 +37,8 @@ constexpr KeySpec k_keys[] = {
      .doc = "a rule; the one with the lowest priority number that matches decides"},
     {.tables = k_root, .key = "set", .kind = ValueKind::table_list,
      .doc = "a named list of prefixes or ports, used as \"@name\" in every file of the set"},
-    {.tables = k_root, .key = "group", .kind = k_later, .doc = "several next hops among which flows are spread"},
+    {.tables = k_root, .key = "group", .kind = ValueKind::table_list,
+     .doc = "several next hops among which flows are spread"},
     {.tables = k_root, .key = "interface", .kind = k_later, .doc = "options of one interface"},
     {.tables = k_root, .key = "test", .kind = k_later, .doc = "an assertion that travels with the policy"},
 
@@ -107,20 +110,20 @@ constexpr KeySpec k_keys[] = {
     {.tables = k_action, .key = "on_failure", .kind = ValueKind::word,
      .doc = "what becomes of a packet that cannot be sent", .types = k_steer, .words = k_on_failure_words,
      .default_text = "pass", .code = code::unknown_on_failure},
-    {.tables = k_way_out, .key = "via", .kind = ValueKind::device,
+    {.tables = k_member_too, .key = "via", .kind = ValueKind::device,
      .doc = "interface through which the packet leaves; mirror: or a list", .types = k_sending | k_mirror, .is_required = true,
      .code = code::bad_device},
-    {.tables = k_way_out, .key = "next_hop", .kind = ValueKind::address,
+    {.tables = k_member_too, .key = "next_hop", .kind = ValueKind::address,
      .doc = "gateway on that interface; without it the route to the destination", .types = k_sending,
      .code = code::bad_address},
-    {.tables = k_way_out, .key = "next_hop_mac", .kind = ValueKind::mac,
+    {.tables = k_member_too, .key = "next_hop_mac", .kind = ValueKind::mac,
      .doc = "static link-layer address of the next hop", .types = k_sending, .code = code::bad_mac},
-    {.tables = k_way_out, .key = "dst_ip", .kind = ValueKind::address, .doc = "new destination address",
+    {.tables = k_member_too, .key = "dst_ip", .kind = ValueKind::address, .doc = "new destination address",
      .types = k_sending, .code = code::bad_address},
     {.tables = k_way_out, .key = "src_ip", .kind = ValueKind::address,
      .doc = "new source address, or \"interface\" for that of the interface `via`", .types = k_sending,
      .words = k_src_ip_words, .code = code::bad_address},
-    {.tables = k_way_out, .key = "dst_port", .kind = ValueKind::integer, .doc = "new destination port",
+    {.tables = k_member_too, .key = "dst_port", .kind = ValueKind::integer, .doc = "new destination port",
      .types = k_sending, .minimum = 1, .maximum = 65535, .code = code::out_of_range},
     {.tables = k_way_out, .key = "src_port", .kind = ValueKind::integer, .doc = "new source port",
      .types = k_sending, .minimum = 1, .maximum = 65535, .code = code::out_of_range},
@@ -131,7 +134,9 @@ constexpr KeySpec k_keys[] = {
      .default_text = "decremented at ingress", .code = code::bad_ttl},
     {.tables = k_way_out, .key = "vlan", .kind = k_later, .doc = "VLAN id of the packet that leaves",
      .types = k_sending},
-    {.tables = k_way_out, .key = "group", .kind = k_later, .doc = "group of next hops", .types = k_sending},
+    {.tables = k_way_out, .key = "group", .kind = ValueKind::name,
+     .doc = "in place of `via`: each flow leaves by one member of that [[group]]", .types = k_sending, .minimum = 1,
+     .maximum = 64, .unit = "bytes", .code = code::bad_name},
     {.tables = k_action, .key = "join", .kind = ValueKind::boolean,
      .doc = "whether the multicast groups of `dst_ip` are joined on the interfaces of the rule", .types = k_joining,
      .default_text = "false"},
@@ -143,6 +148,19 @@ constexpr KeySpec k_keys[] = {
     {.tables = k_way_out, .key = "sample", .kind = k_later, .doc = "one packet out of that many",
      .types = k_replicate | k_mirror | k_capture},
     {.tables = k_action, .key = "queue", .kind = k_later, .doc = "receive queue of the socket", .types = k_tap},
+
+    {.tables = k_group, .key = "name", .kind = ValueKind::name, .doc = "name of the group, unique over all files",
+     .is_required = true, .minimum = 1, .maximum = 64, .unit = "bytes", .code = code::bad_name},
+    {.tables = k_group, .key = "members", .kind = ValueKind::table_list, .doc = "the next hops", .is_required = true,
+     .minimum = 1, .maximum = 64},
+    {.tables = k_group, .key = "hash", .kind = ValueKind::word, .doc = "the fields that make packets one flow",
+     .is_list_allowed = true, .words = k_hash_words, .default_text = "5-tuple", .code = code::unknown_hash},
+    {.tables = k_member, .key = "weight", .kind = ValueKind::integer,
+     .doc = "share of the flows among the members of its tier; 0 takes none", .maximum = 256, .default_text = "1",
+     .code = code::out_of_range},
+    {.tables = k_member, .key = "tier", .kind = ValueKind::integer,
+     .doc = "used while no member of a lower tier is up", .minimum = 1, .maximum = 16, .default_text = "1",
+     .code = code::out_of_range},
 
     {.tables = k_set, .key = "name", .kind = ValueKind::name, .doc = "name of the set, unique over all files",
      .is_required = true, .minimum = 1, .maximum = 64, .unit = "bytes", .code = code::bad_name},
@@ -202,6 +220,10 @@ std::string_view table_title(TableBit table) {
             return "[[rule.action.targets]]";
         case k_set:
             return "[[set]]";
+        case k_group:
+            return "[[group]]";
+        case k_member:
+            return "[[group.members]]";
     }
     return "";
 }

@@ -11,13 +11,15 @@
 namespace rudder {
 
 /// A table of the language, as a bit: a key may belong to several.
-enum TableBit : std::uint8_t {
+enum TableBit : std::uint16_t {
     k_root = 1,     ///< top level of a file
     k_rule = 2,     ///< [[rule]]
     k_match = 4,    ///< [rule.match]
     k_action = 8,   ///< [rule.action]
     k_target = 16,  ///< [[rule.action.targets]]
     k_set = 32,     ///< [[set]]
+    k_group = 64,   ///< [[group]]
+    k_member = 128, ///< [[group.members]]
 };
 
 /// A rule type, as a bit: a key of an action may belong to several.
@@ -61,7 +63,7 @@ enum class ValueKind : std::uint8_t {
 
 /// One row. `code` is reported for a value that is not one of its kind.
 struct KeySpec {
-    std::uint8_t tables = 0;  ///< TableBit
+    std::uint16_t tables = 0;  ///< TableBit
     std::string_view key;
     ValueKind kind = ValueKind::unsupported;
     std::string_view doc;               ///< one line, without a full stop

@@ -33,8 +33,20 @@ void CountIndex::add_counts(Json& object, const CounterKey& key) const {
     for (const auto& [reason, packets] : reasons->second) failures[std::string(reason_name(reason))] = packets;
 }
 
-bool CountIndex::has_counter(const CounterKey& key) const {
-    return snapshot_.image.slots.counters.contains(key);
+void CountIndex::add_target_counts(Json& object, const Rule& rule, std::size_t index) const {
+    CounterKey key = target_key(rule, index);
+    if (!snapshot_.image.slots.counters.contains(key)) return;
+    add_counts(object, key);
+    const Group* group = find_group(snapshot_.policy, rule.targets[index].group);
+    CounterValue sum = value(key);
+    for (std::size_t i = 0; group != nullptr && i < group->members.size(); ++i) {
+        key.member = member_identity(group->members[i]);
+        const CounterValue sent = value(key);
+        sum.packets += sent.packets;
+        sum.bytes += sent.bytes;
+    }
+    object["packets"] = sum.packets;
+    object["bytes"] = sum.bytes;
 }
 
 CounterKey target_key(const Rule& rule, std::size_t index) {

@@ -15,8 +15,9 @@ public:
 
     /// Adds `packets`, `bytes` and `failures` ({"no-neighbour": packets}, without zeros). Unknown keys count zero.
     void add_counts(Json& object, const CounterKey& key) const;
-    /// False for the target of a steer rule: the rule's counter says it all.
-    [[nodiscard]] bool has_counter(const CounterKey& key) const;
+    /// The same for target `index` of a rule, what the members of its group sent included. Nothing for the target of a
+    /// steer rule: the rule's counter says it all.
+    void add_target_counts(Json& object, const Rule& rule, std::size_t index) const;
     [[nodiscard]] CounterValue value(const CounterKey& key) const;
 
 private:

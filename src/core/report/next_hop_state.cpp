@@ -18,7 +18,7 @@ constexpr std::array k_flag_names = {
     FlagName{RUDDER_NH_LINK_UP, "link-up"},         FlagName{RUDDER_NH_MAC_VALID, "mac-valid"},
     FlagName{RUDDER_NH_LAYER3, "layer3"},           FlagName{RUDDER_NH_GATEWAY4, "gateway4"},
     FlagName{RUDDER_NH_GATEWAY6, "gateway6"},       FlagName{RUDDER_NH_BY_PACKET, "by-packet"},
-    FlagName{RUDDER_NH_UNREACHABLE, "unreachable"},
+    FlagName{RUDDER_NH_UNREACHABLE, "unreachable"}, FlagName{RUDDER_NH_FAILED, "failed"},
 };
 
 }  // namespace

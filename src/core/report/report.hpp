@@ -31,6 +31,7 @@ struct Snapshot {
     Image image;
     Topology topology;
     std::map<std::uint32_t, NextHopEntry> next_hops;
+    std::map<std::uint32_t, GroupEntry> groups{};
     std::uint64_t generation = 0;
     std::uint64_t taken_unix_us = 0;        ///< when the counters were read
     std::uint64_t taken_monotonic_us = 0;   ///< the same moment on CLOCK_MONOTONIC, for rates

@@ -80,8 +80,13 @@ Json ttl_json(const rudder_target& target) {
 
 Json target_json(const rudder_target& target, IpFamily family) {
     Json out;
-    out["next_hop"] = target.next_hop;
     out["counter_slot"] = target.counter_slot;
+    if ((target.flags & RUDDER_TARGET_GROUP) != 0) {
+        out["group"] = target.next_hop;
+        out["first_member"] = target.first_member;
+        return out;
+    }
+    out["next_hop"] = target.next_hop;
     out["is_deferred"] = (target.flags & RUDDER_TARGET_DEFERRED) != 0;
     out["ttl"] = ttl_json(target);
     if ((target.flags & RUDDER_REWRITE_DST_IP) != 0) out["dst_ip"] = address_text(target.dst_be, family);

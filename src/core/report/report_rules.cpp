@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/compile/groups.hpp"
 #include "core/compile/target_state.hpp"
 #include "core/report/blob_view.hpp"
 #include "core/report/count_index.hpp"
 #include "core/report/next_hop_state.hpp"
+#include "core/report/report_group.hpp"
 #include "core/report/report_joins.hpp"
 #include "core/report/report_json.hpp"
 
@@ -129,11 +131,17 @@ private:
         const Target& target = rule.targets[index];
         Json out;
         out["index"] = index;
+        if (const Group* group = find_group(snapshot_.policy, target.group)) {
+            out["rewrite"] = rewrite_json(target.rewrite);
+            add_group(out, snapshot_, counts_, rule, index, *group);
+            counts_.add_target_counts(out, rule, index);
+            return out;
+        }
         out["via"] = target.via;
         out["rewrite"] = rewrite_json(target.rewrite);
         out["next_hop_kind"] = next_hop_kind(target);
         add_next_hop(out, rule, target, blob_.target_of(static_cast<std::uint32_t>(rank), index));
-        if (counts_.has_counter(target_key(rule, index))) counts_.add_counts(out, target_key(rule, index));
+        counts_.add_target_counts(out, rule, index);
         return out;
     }
 

@@ -19,7 +19,8 @@ Json rule_json(const Rule& rule, std::size_t rank, const CountIndex& counts) {
     Json& targets = out["targets"] = Json::array();
     for (std::size_t i = 0; i < rule.targets.size(); ++i) {
         Json target{{"index", i}, {"via", rule.targets[i].via}};
-        if (counts.has_counter(target_key(rule, i))) counts.add_counts(target, target_key(rule, i));
+        if (!rule.targets[i].group.empty()) target["group"] = rule.targets[i].group;
+        counts.add_target_counts(target, rule, i);
         targets.push_back(std::move(target));
     }
     return out;

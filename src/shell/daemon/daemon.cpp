@@ -129,6 +129,8 @@ private:
         if (Status status = keep(monitor_, NetlinkMonitor::open(loop_.get(), [this] { network_changed(); })); !status) return status;
         topology_.emplace(*monitor_);
         engine_.emplace(*kernel_, *topology_);
+        // What cannot be written is tried again, and told, by the reconcile that follows.
+        monitor_->set_on_loss([this](const std::set<std::uint32_t>& devices) { (void)engine_->follow_devices(devices); });
         keeper_.emplace(options_.set, settings_.allow_empty, *engine_, logger_);
         multicast_.emplace(*kernel_, *engine_, logger_);
         return {};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shell/daemon/engine.hpp"
 
+#include "core/compile/next_hops.hpp"
 #include "shell/kernel/apply.hpp"
 #include "shell/os/stopwatch.hpp"
 
@@ -32,10 +33,42 @@ Engine::Outcome Engine::run(Policy policy) {
 }
 
 Engine::Outcome Engine::reconcile() {
-    std::vector<Error> warnings = refresh_next_hops(kernel_, applied_, next_hop_entries(applied_.image.slots, network_.topology()));
+    std::vector<Error> warnings = follow_network();
     Outcome outcome = reconcile_policies();
     append(outcome.warnings, std::move(warnings));
     return outcome;
+}
+
+std::vector<Error> Engine::follow_network() {
+    std::vector<Error> failures =
+        refresh_next_hops(kernel_, applied_, next_hop_entries(applied_.image.slots, network_.topology()));
+    append(failures, follow_groups());
+    return failures;
+}
+
+std::vector<Error> Engine::follow_groups() {
+    return refresh_groups(kernel_, applied_, group_entries(applied_.image, network_.topology(), dead_members_));
+}
+
+std::vector<Error> Engine::follow_devices(const std::set<std::uint32_t>& devices) {
+    std::map<std::uint32_t, NextHopEntry> entries;
+    const auto& slots = applied_.image.slots.next_hops;
+    for (const std::uint32_t ifindex : devices) {
+        NextHopKey first;
+        first.ifindex = ifindex;
+        for (auto it = slots.lower_bound(first); it != slots.end() && it->first.ifindex == ifindex; ++it) {
+            entries.emplace(it->second, next_hop_entry(it->first, network_.topology()));
+        }
+    }
+    // Groups first: their flows have somewhere else to go.
+    std::vector<Error> failures = follow_groups();
+    append(failures, refresh_next_hops(kernel_, applied_, entries));
+    return failures;
+}
+
+std::vector<Error> Engine::set_dead_members(DeadMembers dead) {
+    dead_members_ = std::move(dead);
+    return follow_groups();
 }
 
 Engine::Outcome Engine::reconcile_policies() {
@@ -80,7 +113,7 @@ Engine::Outcome Engine::apply_policy(const Policy& policy) {
     const bool is_current = is_up_to_date(policy);
     if (!is_current || !is_watching_) watch_next_hops(policy, outcome);
     if (is_current) {
-        append(outcome.warnings, refresh_next_hops(kernel_, applied_, next_hop_entries(applied_.image.slots, network_.topology())));
+        append(outcome.warnings, follow_network());
         append(outcome.warnings, finish_leftovers(kernel_, applied_));
         return outcome;
     }
@@ -92,8 +125,13 @@ Engine::Outcome Engine::apply_policy(const Policy& policy) {
         outcome.status = image.error();
         return outcome;
     }
+    if (Status status = kernel_.check(*image); !status) {
+        outcome.is_rejected = true;
+        outcome.status = std::move(status);
+        return outcome;
+    }
     const auto next_hops = next_hop_entries(image->slots, network_.topology());
-    Plan plan = make_plan(applied_, *image, next_hops);
+    Plan plan = make_plan(applied_, *image, next_hops, group_entries(*image, network_.topology(), dead_members_));
     if (!plan.publishes && policy.sha256 != policy_.sha256) {
         plan.publishes = true;
         plan.generation = applied_.generation + 1;

@@ -4,12 +4,14 @@
 #include "core/base/policy.hpp"
 #include "core/base/result.hpp"
 #include "core/base/topology.hpp"
+#include "core/compile/groups.hpp"
 #include "core/compile/plan.hpp"
 #include "core/report/load_times.hpp"
 #include "shell/kernel/kernel_port.hpp"
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,6 +50,12 @@ public:
     /// Compiles the wanted policy against the present topology, if either is new, and applies the difference. Idempotent.
     Outcome reconcile();
 
+    /// Lets the groups of the running generation, and its next hops out of these devices, follow the network at once, without
+    /// a compilation. Returns what could not be written; reconcile tries again.
+    [[nodiscard]] std::vector<Error> follow_devices(const std::set<std::uint32_t>& devices);
+    /// Members of groups that are dead though their link and neighbour may live. Takes effect at once.
+    [[nodiscard]] std::vector<Error> set_dead_members(DeadMembers dead);
+
     /// See rudder::forget_lost_hooks; the next reconcile attaches them again.
     Result<std::vector<HookSpec>> forget_lost_hooks();
     /// The kernel runs the generation of our record.
@@ -64,6 +72,8 @@ public:
 private:
     Outcome reconcile_policies();
     Outcome apply_policy(const Policy& policy);
+    [[nodiscard]] std::vector<Error> follow_network();
+    [[nodiscard]] std::vector<Error> follow_groups();
     void watch_next_hops(const Policy& policy, Outcome& outcome);
     [[nodiscard]] bool is_up_to_date(const Policy& policy) const;
 
@@ -72,6 +82,7 @@ private:
     Applied applied_;
     Policy policy_;
     std::optional<Policy> pending_;
+    DeadMembers dead_members_;
     std::optional<std::map<std::uint32_t, Link>> compiled_links_;  ///< what the running image was compiled for
     bool is_watching_ = false;                                     ///< exactly the questions of the running policy
 };

@@ -41,6 +41,7 @@ Snapshot take_snapshot(KernelPort& kernel, const Engine& engine, const Topology&
     snapshot.image = applied.image;
     snapshot.topology = topology;
     snapshot.next_hops = applied.next_hops;
+    snapshot.groups = applied.groups;
     snapshot.generation = applied.generation;
     snapshot.published_unix_us = record.published_unix_us;
     snapshot.started_unix_us = facts.started_unix_us;

@@ -15,6 +15,7 @@ namespace rudder {
 namespace {
 
 using NextHopWrite = std::pair<std::uint32_t, NextHopEntry>;
+using GroupWrite = std::pair<std::uint32_t, GroupEntry>;
 
 void insert_hook(std::vector<HookSpec>& hooks, const HookSpec& hook) {
     const auto place = std::lower_bound(hooks.begin(), hooks.end(), hook);
@@ -30,13 +31,19 @@ public:
 
     Status prepare(const Plan& plan, const Image& image) {
         // Normally there is none; after a failed free its packets may still read slots that are now given away again.
-        if (plan.publishes || !plan.new_next_hops.empty()) {
+        if (plan.publishes || !plan.new_next_hops.empty() || !plan.new_groups.empty()) {
             if (Status status = kernel_.free_previous(); !status) {
                 return status.error().within("the generation before the running one is still there");
             }
         }
         for (const auto& write : plan.new_next_hops) {
             if (Status status = kernel_.write_next_hop(write.first, write.second); !status) {
+                return status;
+            }
+            steps_.emplace_back(write);
+        }
+        for (const auto& write : plan.new_groups) {
+            if (Status status = kernel_.write_group(write.first, write.second); !status) {
                 return status;
             }
             steps_.emplace_back(write);
@@ -70,6 +77,8 @@ public:
         for (const Step& step : steps_) {
             if (const auto* write = std::get_if<NextHopWrite>(&step)) {
                 applied_.next_hops[write->first] = write->second;
+            } else if (const auto* group = std::get_if<GroupWrite>(&step)) {
+                applied_.groups[group->first] = group->second;
             } else if (const auto* hook = std::get_if<HookSpec>(&step)) {
                 insert_hook(applied_.hooks, *hook);
             }
@@ -84,7 +93,7 @@ public:
     }
 
 private:
-    using Step = std::variant<NextHopWrite, StageId, HookSpec>;
+    using Step = std::variant<NextHopWrite, GroupWrite, StageId, HookSpec>;
 
     void undo_step(const StageId& stage) { kernel_.discard(stage); }
 
@@ -106,18 +115,35 @@ private:
         }
     }
 
+    // Nothing refers to the slot: only the record has to be true, and it is put back with the table.
+    void undo_step(const GroupWrite& write) {
+        const auto before = applied_.groups.find(write.first);
+        const GroupEntry entry = before == applied_.groups.end() ? GroupEntry{} : before->second;
+        if (Status status = kernel_.write_group(write.first, entry); !status) {
+            warnings_.push_back(status.error().within("undo"));
+            applied_.groups[write.first] = write.second;
+        }
+    }
+
     KernelPort& kernel_;
     Applied& applied_;
     std::vector<Step> steps_;
     std::vector<Error> warnings_;
 };
 
-void write_changed_next_hops(KernelPort& kernel, Applied& applied, const Plan& plan, std::vector<Error>& warnings) {
-    for (const auto& [slot, entry] : plan.changed_next_hops) {
-        if (Status status = kernel.write_next_hop(slot, entry); !status) {
-            warnings.push_back(status.error());
+/// Writes what differs from `record` and keeps it true; what fails is tried by the next call.
+template <class Entries, class Entry>
+void write_table(KernelPort& kernel, Status (KernelPort::*write)(std::uint32_t, const Entry&), const Entries& entries,
+                 std::map<std::uint32_t, Entry>& record, std::vector<Error>& failures) {
+    for (const auto& [slot, entry] : entries) {
+        const auto present = record.find(slot);
+        if (present != record.end() && present->second == entry) {
+            continue;
+        }
+        if (Status status = (kernel.*write)(slot, entry); !status) {
+            failures.push_back(status.error());
         } else {
-            applied.next_hops[slot] = entry;
+            record[slot] = entry;
         }
     }
 }
@@ -190,7 +216,8 @@ ApplyOutcome apply(KernelPort& kernel, Applied& applied, Plan plan, Image image,
     released.merge(image.slots.uncleared_counters);
     released.insert(plan.released_counters.begin(), plan.released_counters.end());
     applied.image = std::move(image);
-    write_changed_next_hops(kernel, applied, plan, outcome.warnings);
+    write_table(kernel, &KernelPort::write_next_hop, plan.changed_next_hops, applied.next_hops, outcome.warnings);
+    write_table(kernel, &KernelPort::write_group, plan.changed_groups, applied.groups, outcome.warnings);
     detach_hooks(kernel, applied, plan, outcome.warnings);
     Status freed = kernel.free_previous();
     if (!freed) {
@@ -205,17 +232,14 @@ ApplyOutcome apply(KernelPort& kernel, Applied& applied, Plan plan, Image image,
 std::vector<Error> refresh_next_hops(KernelPort& kernel, Applied& applied,
                                      const std::map<std::uint32_t, NextHopEntry>& entries) {
     std::vector<Error> failures;
-    for (const auto& [slot, entry] : entries) {
-        const auto present = applied.next_hops.find(slot);
-        if (present != applied.next_hops.end() && present->second == entry) {
-            continue;
-        }
-        if (Status status = kernel.write_next_hop(slot, entry); !status) {
-            failures.push_back(status.error());
-        } else {
-            applied.next_hops[slot] = entry;
-        }
-    }
+    write_table(kernel, &KernelPort::write_next_hop, entries, applied.next_hops, failures);
+    return failures;
+}
+
+std::vector<Error> refresh_groups(KernelPort& kernel, Applied& applied,
+                                  const std::map<std::uint32_t, GroupEntry>& entries) {
+    std::vector<Error> failures;
+    write_table(kernel, &KernelPort::write_group, entries, applied.groups, failures);
     return failures;
 }
 

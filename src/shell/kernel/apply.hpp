@@ -30,6 +30,10 @@ ApplyOutcome apply(KernelPort& kernel, Applied& applied, Plan plan, Image image,
 [[nodiscard]] std::vector<Error> refresh_next_hops(KernelPort& kernel, Applied& applied,
                                                    const std::map<std::uint32_t, NextHopEntry>& entries);
 
+/// The same for the tables of groups.
+[[nodiscard]] std::vector<Error> refresh_groups(KernelPort& kernel, Applied& applied,
+                                                const std::map<std::uint32_t, GroupEntry>& entries);
+
 /// Frees and zeroes what an earlier apply had to leave over. Returns what still is left. Costs nothing when there is
 /// nothing to do.
 [[nodiscard]] std::vector<Error> finish_leftovers(KernelPort& kernel, Applied& applied);

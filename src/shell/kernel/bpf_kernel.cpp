@@ -40,8 +40,18 @@ Result<std::uint32_t> slot_id(int map_fd, const std::string& operation) {
 
 }  // namespace
 
-BpfKernel::BpfKernel(BpfKernelOptions options, BpfObject hooks, NextHopTable next_hops, std::uint32_t cpus)
-    : options_(std::move(options)), hooks_(std::move(hooks)), next_hops_(std::move(next_hops)), cpus_(cpus) {}
+BpfKernel::BpfKernel(BpfKernelOptions options, BpfObject hooks, NextHopTable next_hops, GroupTables groups,
+                     std::uint32_t cpus)
+    : options_(std::move(options)), hooks_(std::move(hooks)), next_hops_(std::move(next_hops)), groups_(std::move(groups)),
+      cpus_(cpus) {}
+
+Status BpfKernel::check(const Image& image) const {
+    if (image.needs_tables && !can_look_up_tables_) {
+        return Error{"a routing table as the way out (via = { table = N }) takes Linux 6.5: this kernel has no BPF_FIB_LOOKUP_TBID",
+                     EOPNOTSUPP};
+    }
+    return {};
+}
 
 Result<StageId> BpfKernel::stage(const Image& image, std::uint64_t generation) {
     const std::string operation = "stage generation " + std::to_string(generation);
@@ -203,6 +213,8 @@ Status BpfKernel::detach(const HookSpec& hook) {
 }
 
 Status BpfKernel::write_next_hop(std::uint32_t slot, const NextHopEntry& entry) { return next_hops_.write(slot, entry); }
+
+Status BpfKernel::write_group(std::uint32_t slot, const GroupEntry& entry) { return groups_.write(slot, entry); }
 
 Result<std::vector<HookStatus>> BpfKernel::list_hooks() { return driver_->list(); }
 

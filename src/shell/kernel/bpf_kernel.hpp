@@ -4,6 +4,7 @@
 #include "shell/kernel/attachment.hpp"
 #include "shell/kernel/bpf_object.hpp"
 #include "shell/kernel/cls_bpf.hpp"
+#include "shell/kernel/group_tables.hpp"
 #include "shell/kernel/hook_driver.hpp"
 #include "shell/kernel/kernel_port.hpp"
 #include "shell/kernel/libbpf_log.hpp"
@@ -40,6 +41,7 @@ public:
     /// Returns their number. To be called before the first attach and by `rudderd --cleanup`; loads nothing.
     static Result<int> remove_leftovers(const BpfKernelOptions& options);
 
+    [[nodiscard]] Status check(const Image& image) const override;
     Result<StageId> stage(const Image& image, std::uint64_t generation) override;
     void discard(StageId stage) override;
     Status attach(const HookSpec& hook) override;
@@ -47,6 +49,7 @@ public:
     Status publish(StageId stage) override;
     Status free_previous() override;
     Status write_next_hop(std::uint32_t slot, const NextHopEntry& entry) override;
+    Status write_group(std::uint32_t slot, const GroupEntry& entry) override;
     Status clear_counters(const std::vector<std::uint32_t>& slots) override;
     Result<std::vector<CounterValue>> read_counters(std::uint32_t slots) override;
     Result<std::vector<FailureCount>> read_failures() override;
@@ -65,7 +68,7 @@ private:
         std::uint64_t generation = 0;
     };
 
-    BpfKernel(BpfKernelOptions options, BpfObject hooks, NextHopTable next_hops, std::uint32_t cpus);
+    BpfKernel(BpfKernelOptions options, BpfObject hooks, NextHopTable next_hops, GroupTables groups, std::uint32_t cpus);
 
     Status choose_driver();
     void note_features(KernelFeature memlock);
@@ -80,8 +83,10 @@ private:
     BpfKernelOptions options_;
     BpfObject hooks_;
     NextHopTable next_hops_;
+    GroupTables groups_;
     std::uint32_t cpus_;
     bool can_freeze_ = false;
+    bool can_look_up_tables_ = false;
     std::unique_ptr<HookDriver> driver_;
     std::vector<KernelFeature> features_;
 

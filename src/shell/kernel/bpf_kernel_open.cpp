@@ -30,8 +30,12 @@ Result<std::unique_ptr<BpfKernel>> BpfKernel::open(BpfKernelOptions options) {
     if (!table) {
         return table.error();
     }
-    std::unique_ptr<BpfKernel> kernel(
-        new BpfKernel(std::move(options), std::move(hooks).value(), std::move(table).value(), *cpus));
+    Result<GroupTables> groups = GroupTables::map(hooks->map_fd("group_tables"), hooks->map_entries("group_tables"));
+    if (!groups) {
+        return groups.error();
+    }
+    std::unique_ptr<BpfKernel> kernel(new BpfKernel(std::move(options), std::move(hooks).value(), std::move(table).value(),
+                                                    std::move(groups).value(), *cpus));
     if (Status status = kernel->choose_driver(); !status) {
         return status.error();
     }
@@ -72,6 +76,10 @@ void BpfKernel::note_features(KernelFeature memlock) {
     features_.push_back({"freeze", can_freeze_ ? "yes" : "no",
                          can_freeze_ ? "published maps are read-only for everybody (BPF_MAP_FREEZE)"
                                      : "the kernel does not let us freeze maps (5.2)"});
+    can_look_up_tables_ = can_look_up_tables(hooks_.table_probe().fd);
+    features_.push_back({"routing-tables", can_look_up_tables_ ? "yes" : "no",
+                         can_look_up_tables_ ? "the kernel has BPF_FIB_LOOKUP_TBID (6.5)"
+                                             : "the kernel has no BPF_FIB_LOOKUP_TBID (6.5): no `via = { table = N }`"});
     features_.push_back(value_limit_feature());
     features_.push_back(std::move(memlock));
 }

@@ -147,6 +147,9 @@ Result<BpfObject> BpfObject::load_hooks(const LibbpfSink& sink) {
     if (status) {
         status = opened->find_program("rudder_egress", opened->egress_);
     }
+    if (status) {
+        status = opened->find_program("rudder_probe_tables", opened->table_probe_);
+    }
     if (!status) {
         return status.error().within("entry programs");
     }
@@ -178,6 +181,7 @@ Result<BpfObject> BpfObject::load_tier(const Tier& tier, const BpfObject& hooks,
     bpf.rodata->blob_bytes = tier.blob_bytes;
     bpf_program__set_autoload(bpf.progs.rudder_ingress, false);
     bpf_program__set_autoload(bpf.progs.rudder_egress, false);
+    bpf_program__set_autoload(bpf.progs.rudder_probe_tables, false);
     bpf_map__set_max_entries(bpf.maps.counters, tier.counter_slots);
     // The kernel takes value size and flags of all generations from this example and then forgets it.
     const Result<int> example = create_blob_map(tier.blob_bytes);

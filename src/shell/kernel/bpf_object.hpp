@@ -35,6 +35,8 @@ public:
     [[nodiscard]] const HookProgram& ingress() const { return ingress_; }
     [[nodiscard]] const HookProgram& egress() const { return egress_; }
     [[nodiscard]] const HookProgram& classify() const { return classify_; }
+    /// Returns 1 in a test run if the kernel looks into routing tables by their number. Of the hooks instance.
+    [[nodiscard]] const HookProgram& table_probe() const { return table_probe_; }
     /// Maps that this instance created itself.
     [[nodiscard]] std::vector<int> own_map_fds() const;
 
@@ -52,6 +54,7 @@ private:
     HookProgram ingress_;
     HookProgram egress_;
     HookProgram classify_;
+    HookProgram table_probe_;
 };
 
 /// The map of one generation: an array of one value of `blob_bytes`. Programs cannot write it (invariant I3).

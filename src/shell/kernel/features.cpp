@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/utsname.h>
 
+#include <array>
 #include <cstdio>
 #include <utility>
 
@@ -40,6 +41,16 @@ bool can_freeze_maps() {
 }
 
 bool can_hold_value(std::uint32_t bytes) { return create_array(bytes).is_open(); }
+
+bool can_look_up_tables(int program) {
+    // The least frame a test run takes.
+    std::array<std::uint8_t, 64> frame{};
+    LIBBPF_OPTS(bpf_test_run_opts, run);
+    run.data_in = frame.data();
+    run.data_size_in = static_cast<std::uint32_t>(frame.size());
+    run.repeat = 1;
+    return bpf_prog_test_run_opts(program, &run) == 0 && run.retval == 1;
+}
 
 KernelFeature raise_memlock() {
     const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};

@@ -17,6 +17,10 @@ namespace rudder {
 /// before 6.0 a value is limited to KMALLOC_MAX_SIZE, 4 MiB with 4 KiB pages.
 [[nodiscard]] bool can_hold_value(std::uint32_t bytes);
 
+/// Whether programs may look into a routing table by its number (BPF_FIB_LOOKUP_TBID, 6.5), as `program` says when run:
+/// BpfObject::table_probe().
+[[nodiscard]] bool can_look_up_tables(int program);
+
 /// Raises RLIMIT_MEMLOCK as far as this process may, since kernels before 5.11 charge maps to it.
 /// Returns the row that says what came of it.
 [[nodiscard]] KernelFeature raise_memlock();

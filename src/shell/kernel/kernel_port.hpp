@@ -21,6 +21,8 @@ class KernelPort {
 public:
     virtual ~KernelPort() = default;
 
+    /// Whether this kernel can do what the image asks for; changes nothing. *Errors*: with the version it takes.
+    [[nodiscard]] virtual Status check(const Image& image) const = 0;
     /// Step 1: creates and fills the map of the new generation; packets do not see it.
     virtual Result<StageId> stage(const Image& image, std::uint64_t generation) = 0;
     /// Undo of stage.
@@ -35,6 +37,8 @@ public:
     virtual Status free_previous() = 0;
     /// Writes one next-hop slot (atomically per 64-bit word). An entry with ifindex 0 clears it.
     virtual Status write_next_hop(std::uint32_t slot, const NextHopEntry& entry) = 0;
+    /// Fills the table of one group slot, entry by entry: a packet sees the old member or the new one.
+    virtual Status write_group(std::uint32_t slot, const GroupEntry& entry) = 0;
     /// Zeroes counters and failures of slots that no generation uses.
     virtual Status clear_counters(const std::vector<std::uint32_t>& slots) = 0;
 

@@ -43,6 +43,19 @@ std::string place_text(const Location& where) {
 
 }  // namespace
 
+namespace {
+
+/// A rule changes with the groups that it names.
+bool has_same_groups(const Policy& before, const Policy& after, const Rule& rule) {
+    return std::all_of(rule.targets.begin(), rule.targets.end(), [&](const Target& target) {
+        const Group* old_group = target.group.empty() ? nullptr : find_group(before, target.group);
+        const Group* new_group = target.group.empty() ? nullptr : find_group(after, target.group);
+        return old_group == nullptr || new_group == nullptr ? old_group == new_group : is_same_group(*old_group, *new_group);
+    });
+}
+
+}  // namespace
+
 PolicyDifference difference(const Policy& before, const Policy& after) {
     PolicyDifference result;
     std::unordered_map<std::string_view, std::size_t> known;
@@ -56,7 +69,7 @@ PolicyDifference difference(const Policy& before, const Policy& after) {
             continue;
         }
         is_kept[found->second] = true;
-        if (!is_same_rule(before.rules[found->second], rule)) result.changed.push_back(&rule);
+        if (!is_same_rule(before.rules[found->second], rule) || !has_same_groups(before, after, rule)) result.changed.push_back(&rule);
     }
     for (std::size_t rank = 0; rank < before.rules.size(); ++rank) {
         if (!is_kept[rank]) result.removed.push_back(&before.rules[rank]);
@@ -71,7 +84,7 @@ Waits waits_of(const Policy& policy, const std::vector<RuleState>& states) {
         if (state.reason.empty()) continue;
         const Rule& rule = policy.rules[rank];
         Wait wait{state.is_deferred, to_string(rule.match.interface), {}, state.reason};
-        if (state.target) wait.interface = wait.target = rule.targets[*state.target].via;
+        if (state.target && !rule.targets[*state.target].via.empty()) wait.interface = wait.target = rule.targets[*state.target].via;
         waits.emplace(rule.name, std::move(wait));
     }
     return waits;

@@ -3,6 +3,7 @@
 
 #include <linux/rtnetlink.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <systemd/sd-event.h>
 #include <time.h>
 
@@ -72,7 +73,9 @@ Result<std::unique_ptr<NetlinkMonitor>> NetlinkMonitor::open(sd_event* loop, std
 
 Status NetlinkMonitor::hang_on(sd_event* loop) {
     const auto on_events = [](sd_event_source*, int, std::uint32_t, void* self) {
-        (void)static_cast<NetlinkMonitor*>(self)->read_events(k_datagrams_per_turn);
+        auto* monitor = static_cast<NetlinkMonitor*>(self);
+        (void)monitor->read_events(k_datagrams_per_turn);
+        monitor->tell_losses();
         return 0;
     };
     const auto on_settle = [](sd_event_source*, std::uint64_t, void* self) {
@@ -118,11 +121,15 @@ void NetlinkMonitor::note(const netlink::Message& message) {
         case RTM_NEWLINK:
         case RTM_DELLINK:
             links_.note(message);
+            note_link_down(message);
             is_relevant = true;
             break;
         case RTM_NEWNEIGH:
         case RTM_DELNEIGH:
-            if (const auto entry = netlink::parse_neighbour(message.payload)) is_relevant = next_hops_.note_neighbour(*entry);
+            if (const auto entry = netlink::parse_neighbour(message.payload)) {
+                is_relevant = next_hops_.note_neighbour(*entry);
+                note_neighbour_failed(*entry);
+            }
             break;
         case RTM_NEWADDR:
         case RTM_DELADDR:
@@ -136,6 +143,29 @@ void NetlinkMonitor::note(const netlink::Message& message) {
         default: is_relevant = next_hops_.note_routes(); break;
     }
     if (is_relevant) arm_settle();
+}
+
+/// Only losses are told ahead, and once: being late costs packets there.
+void NetlinkMonitor::note_link_down(const netlink::Message& message) {
+    const auto identity = netlink::link_identity(message.payload);
+    if (!identity || identity->first != AF_UNSPEC) return;
+    const auto known = topology_.links.find(identity->second);
+    if (known == topology_.links.end() || !known->second.is_up) return;
+    const auto said = message.type == RTM_NEWLINK ? netlink::parse_link(message.payload) : std::nullopt;
+    if (said && said->is_up) return;
+    known->second.is_up = false;
+    lost_.insert(known->first);
+    has_untold_loss_ = true;
+}
+
+void NetlinkMonitor::note_neighbour_failed(const netlink::Neighbour& neighbour) {
+    if (!next_hops_.note_failed(neighbour, topology_.next_hops)) return;
+    lost_.insert(neighbour.ifindex);
+    has_untold_loss_ = true;
+}
+
+void NetlinkMonitor::tell_losses() {
+    if (std::exchange(has_untold_loss_, false) && on_loss_) on_loss_(lost_);
 }
 
 void NetlinkMonitor::arm_settle() {
@@ -175,8 +205,10 @@ void NetlinkMonitor::settle() {
     if (is_dirty() || next_hops_.is_dirty() || has_lost_events_) arm_settle();
     arm_retry();
     // Among lost events may have been the replacement of a device by an equal one.
-    const bool has_changed = is_resync || !changed_links_.empty() || topology_.next_hops != next_hops_before;
+    const bool has_changed =
+        is_resync || !lost_.empty() || !changed_links_.empty() || topology_.next_hops != next_hops_before;
     changed_links_.clear();
+    lost_.clear();
     if (has_changed) on_change_();
 }
 

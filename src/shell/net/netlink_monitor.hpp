@@ -41,6 +41,11 @@ public:
     /// device was replaced or events were lost; it may call watch(). *Ownership*: takes a reference on `loop`.
     [[nodiscard]] static Result<std::unique_ptr<NetlinkMonitor>> open(sd_event* loop, std::function<void()> on_change,
                                                                       const NetlinkOptions& options = {});
+    /// Called from the loop with devices as soon as events say that they lost their carrier, were set down or went, or that a
+    /// neighbour on them failed, ahead of the settle window: topology() says so then. What they really are comes with the
+    /// next on_change, which follows in any case.
+    void set_on_loss(std::function<void(const std::set<std::uint32_t>&)> on_loss) { on_loss_ = std::move(on_loss); }
+
     /// Gives up the neighbours kept resolved.
     ~NetlinkMonitor();
     NetlinkMonitor(const NetlinkMonitor&) = delete;
@@ -50,8 +55,8 @@ public:
     [[nodiscard]] const Topology& topology() const { return topology_; }
 
     /// Sets the next-hop questions. On return topology().next_hops answers exactly these, as the kernel has it now
-    /// (links stay as they were, so that a compilation sees one set of them). A neighbour not known yet is asked for,
-    /// kept resolved from then on, and reported by on_change. *Errors*: the kernel did not answer; questions it did
+    /// (links stay as they were, but for those that go down, so that a compilation sees one set of them). A neighbour not
+    /// known yet is asked for, kept resolved from then on, and reported by on_change. *Errors*: the kernel did not answer; questions it did
     /// not answer have their last or no answer, and are asked again later. *Blocking*: some system calls per new question.
     Status watch(const std::vector<NextHopQuery>& queries);
 
@@ -75,6 +80,9 @@ private:
     [[nodiscard]] Status hang_on(sd_event* loop);
     [[nodiscard]] bool read_events(unsigned datagrams);
     void note(const netlink::Message& message);
+    void note_link_down(const netlink::Message& message);
+    void note_neighbour_failed(const netlink::Neighbour& neighbour);
+    void tell_losses();
     void settle();
     [[nodiscard]] bool is_dirty() const;
     [[nodiscard]] Status refresh();
@@ -86,6 +94,7 @@ private:
 
     NetlinkOptions options_;
     std::function<void()> on_change_;
+    std::function<void(const std::set<std::uint32_t>&)> on_loss_;
     netlink::EventSocket events_;
     netlink::RequestSocket requests_;
     netlink::LinkTable links_;
@@ -94,6 +103,8 @@ private:
     Topology topology_;
     std::set<std::uint32_t> changed_links_;  ///< not yet reported by on_change
     bool has_lost_events_ = false;
+    std::set<std::uint32_t> lost_;           ///< devices with a loss since the last settle
+    bool has_untold_loss_ = false;
     bool is_settle_armed_ = false;
     netlink::Microseconds not_before_ = 0;   ///< of the next settle
     netlink::Microseconds next_resync_ = 0;

@@ -69,6 +69,22 @@ bool NextHopWatch::note_neighbour(const Neighbour& neighbour) {
     return true;
 }
 
+bool NextHopWatch::note_failed(const Neighbour& neighbour, std::map<NextHopQuery, NextHopAnswer>& answers) {
+    const auto known = neighbours_.find({neighbour.ifindex, neighbour.address});
+    if (known == neighbours_.end() || known->second.has_failed || (neighbour.state & NUD_FAILED) == 0) return false;
+    known->second.has_failed = true;
+    bool has_changed = false;
+    auto it = routes_.lower_bound({neighbour.ifindex, {}, false});
+    for (; it != routes_.end() && it->first.ifindex == neighbour.ifindex; ++it) {
+        const auto answer = answers.find(it->first);
+        if (!it->second.needs_neighbour || it->second.gateway != neighbour.address || answer == answers.end()) continue;
+        answer->second.mac.reset();
+        answer->second.has_failed = true;
+        has_changed = true;
+    }
+    return has_changed;
+}
+
 bool NextHopWatch::note_routes() {
     if (!asks_routes_) return false;
     are_routes_dirty_ = true;
@@ -122,6 +138,7 @@ std::map<NextHopQuery, NextHopAnswer> NextHopWatch::answers() const {
             const auto neighbour = neighbours_.find({query.ifindex, *route.gateway});
             const bool is_known = neighbour != neighbours_.end() && neighbour->second.entry.has_value();
             if (is_known && is_usable(*neighbour->second.entry)) answer.mac = neighbour->second.entry->mac;
+            answer.has_failed = neighbour != neighbours_.end() && neighbour->second.has_failed;
         }
         answers.emplace_hint(answers.end(), query, answer);
     }
@@ -213,10 +230,17 @@ Status NextHopWatch::refresh_neighbours(RequestSocket& socket, const std::map<st
         }
         const auto link = links.find(key.ifindex);
         const bool is_link_up = link != links.end() && link->second.is_up;
+        note_failure(state, is_link_up);
         if (auto status = keep_resolved(socket, key, state, is_link_up, now); !status) return status;
         state.is_dirty = false;
     }
     return {};
+}
+
+/// The kernel tries a failed neighbour again and again, by way of an incomplete entry: that is no sign of life.
+void NextHopWatch::note_failure(NeighbourState& state, bool is_link_up) {
+    if (!is_link_up || (state.entry && is_usable(*state.entry))) state.has_failed = false;
+    if (state.entry && (state.entry->state & NUD_FAILED) != 0) state.has_failed = is_link_up;
 }
 
 Status NextHopWatch::keep_resolved(RequestSocket& socket, const NeighbourKey& key, NeighbourState& state,

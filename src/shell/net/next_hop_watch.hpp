@@ -38,6 +38,8 @@ public:
 
     /// What an event touches; true if a question depends on it.
     bool note_neighbour(const Neighbour& neighbour);
+    /// Puts a failure of that neighbour into the answers that depend on it, ahead of refresh(); true if that changed one.
+    bool note_failed(const Neighbour& neighbour, std::map<NextHopQuery, NextHopAnswer>& answers);
     bool note_routes();
     /// The device or its addresses changed: neighbours on it are asked for at once.
     bool note_link(std::uint32_t ifindex);
@@ -72,6 +74,7 @@ private:
     struct NeighbourState {
         bool is_dirty = true;
         std::optional<Neighbour> entry;
+        bool has_failed = false;               ///< since it was usable last, or the link came up
         std::optional<Microseconds> next_ask;  ///< empty: the entry needs nothing of us, or its link is down
         Microseconds interval = 0;             ///< of the last wait; 0: never asked
     };
@@ -82,6 +85,7 @@ private:
     [[nodiscard]] static Result<RouteState> look_up(RequestSocket& socket, const NextHopQuery& query, const Link& link);
     [[nodiscard]] Status keep_resolved(RequestSocket& socket, const NeighbourKey& key, NeighbourState& state,
                                        bool is_link_up, Microseconds now) const;
+    static void note_failure(NeighbourState& state, bool is_link_up);
     [[nodiscard]] static Status release(RequestSocket& socket, const NeighbourKey& key);
     [[nodiscard]] Status match_neighbours_to_routes(RequestSocket& socket);
     [[nodiscard]] Status release_orphans(RequestSocket& socket);

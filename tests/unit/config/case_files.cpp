@@ -21,6 +21,8 @@ void set_limit(Limits& limits, const std::string& name, std::size_t value) {
         {"set_bytes", &Limits::set_bytes},
         {"rules", &Limits::rules},
         {"targets", &Limits::targets},
+        {"groups", &Limits::groups},
+        {"members", &Limits::members},
         {"line_bytes", &Limits::line_bytes},
         {"document_dots", &Limits::document_dots},
         {"list_entries", &Limits::list_entries},

@@ -27,12 +27,13 @@ struct World {
     ApplyOutcome reconcile(const Wish& wish) {
         const Image image = image_of(wish, applied.image.slots);
         const auto entries = entries_of(wish, image.slots);
-        return apply(kernel, applied, make_plan(applied, image, entries), image, entries);
+        return apply(kernel, applied, make_plan(applied, image, entries, groups_of(wish, image.slots)), image, entries);
     }
 
     [[nodiscard]] bool is_record_true() const {
         const std::set<HookSpec> hooks(applied.hooks.begin(), applied.hooks.end());
         return hooks == kernel.state.hooks && applied.next_hops == kernel.state.next_hops &&
+               applied.groups == kernel.state.groups &&
                applied.generation == (kernel.state.active ? kernel.state.active->number : 0);
     }
 
@@ -45,9 +46,18 @@ struct World {
 
     [[nodiscard]] bool is_at(const Wish& wish) const {
         const std::map<std::uint32_t, NextHopEntry> entries = entries_of(wish, applied.image.slots);
-        return kernel.state.hooks == wish.hooks && kernel.state.next_hops == entries && kernel.state.active &&
+        return kernel.state.hooks == wish.hooks && kernel.state.next_hops == entries && has_groups(wish) && kernel.state.active &&
                kernel.state.active->image.blob == image_of(wish, applied.image.slots).blob && kernel.state.staged.empty() &&
                kernel.state.previous.empty() && applied.image.slots.uncleared_counters.empty() && has_only_live_counters();
+    }
+
+    /// Tables of groups that went may hold what they held: nothing leads to them.
+    [[nodiscard]] bool has_groups(const Wish& wish) const {
+        const auto wanted = groups_of(wish, applied.image.slots);
+        return std::all_of(wanted.begin(), wanted.end(), [&](const auto& group) {
+            const auto found = kernel.state.groups.find(group.first);
+            return found != kernel.state.groups.end() && found->second == group.second;
+        });
     }
 
     /// No counter of a vanished name has kept its value for the next owner.
@@ -62,7 +72,7 @@ struct World {
 };
 
 bool is_same_record(const Applied& a, const Applied& b) {
-    return a.generation == b.generation && a.hooks == b.hooks && a.next_hops == b.next_hops &&
+    return a.generation == b.generation && a.hooks == b.hooks && a.next_hops == b.next_hops && a.groups == b.groups &&
            a.image.blob == b.image.blob && a.image.slots == b.image.slots;
 }
 
@@ -104,17 +114,20 @@ TEST_CASE("a plan is executed in the order populate, attach, publish, detach, fr
     Wish first;
     first.rules = {"a", "b"};
     first.next_hops = {NextHopKey{1, {}, {}, false}, NextHopKey{2, {}, {}, false}};
+    first.groups = {GroupKey{"old", {{1, 1, 1}, {2, 1, 1}}}};
     first.hooks = {{1, Direction::ingress}, {2, Direction::ingress}};
     REQUIRE(world.reconcile(first).status);
     Wish second = first;
     second.rules = {"a"};
     second.next_hops = {NextHopKey{1, {}, {}, false}, NextHopKey{3, {}, {}, false}};
     second.neighbour_epochs[1] = 7;
+    second.groups.insert(second.groups.end(), GroupKey{"new", {{1, 1, 1}}});
+    second.alive = 1;
     second.hooks = {{1, Direction::ingress}, {3, Direction::egress}};
     world.kernel.log.clear();
     REQUIRE(world.reconcile(second).status);
-    CHECK(world.kernel.log == std::vector<std::string>{"free", "next-hop", "stage", "attach", "publish", "next-hop",
-                                                       "detach", "free", "clear", "next-hop"});
+    CHECK(world.kernel.log == std::vector<std::string>{"free", "next-hop", "group", "stage", "attach", "publish", "next-hop",
+                                                       "group", "detach", "free", "clear", "next-hop"});
     CHECK(world.is_at(second));
 }
 

@@ -24,7 +24,8 @@ bool is_same_active(const FakeState& a, const FakeState& b) {
 }  // namespace
 
 bool is_same_to_packets(const FakeState& a, const FakeState& b) {
-    return is_same_active(a, b) && a.hooks == b.hooks && a.next_hops == b.next_hops && a.counters == b.counters;
+    return is_same_active(a, b) && a.hooks == b.hooks && a.next_hops == b.next_hops && a.groups == b.groups &&
+           a.counters == b.counters;
 }
 
 bool is_same(const FakeState& a, const FakeState& b) {
@@ -67,6 +68,22 @@ std::set<std::uint32_t> FakeKernel::next_hops_in_use() const {
     return slots;
 }
 
+std::map<std::uint32_t, GroupKey> FakeKernel::groups_in_use() const {
+    std::map<std::uint32_t, GroupKey> groups;
+    const auto add = [&groups](const FakeState::Generation& generation) {
+        for (const auto& [key, slot] : generation.image.slots.groups) {
+            groups.emplace(slot, key);
+        }
+    };
+    if (state.active) {
+        add(*state.active);
+    }
+    for (const auto& generation : state.previous) {
+        add(generation);
+    }
+    return groups;
+}
+
 std::set<std::uint32_t> FakeKernel::counters_in_use() const {
     std::set<std::uint32_t> slots;
     if (state.active) {
@@ -76,6 +93,10 @@ std::set<std::uint32_t> FakeKernel::counters_in_use() const {
         add_slots(slots, generation.image.slots.counters);
     }
     return slots;
+}
+
+Status FakeKernel::check(const Image& image) const {
+    return image.needs_tables && !has_tables ? Status(Error{"no routing tables here", EOPNOTSUPP}) : Status();
 }
 
 Result<StageId> FakeKernel::stage(const Image& image, std::uint64_t generation) {
@@ -131,6 +152,10 @@ Status FakeKernel::publish(StageId stage) {
     for (const auto& owner : staged->second.image.slots.next_hops) {
         expect(state.next_hops.contains(owner.second), "published before writing a next hop");
     }
+    for (const auto& [key, slot] : staged->second.image.slots.groups) {
+        const auto table = state.groups.find(slot);
+        expect(table != state.groups.end() && table->second.members == key.members, "published before filling a group");
+    }
     if (state.active) {
         state.previous.push_back(std::move(*state.active));
     }
@@ -162,6 +187,21 @@ Status FakeKernel::write_next_hop(std::uint32_t slot, const NextHopEntry& entry)
                present->second.ifindex == entry.ifindex,
            "a next hop in use changed its device");
     state.next_hops[slot] = entry;
+    return {};
+}
+
+Status FakeKernel::write_group(std::uint32_t slot, const GroupEntry& entry) {
+    if (Status status = next_call("group"); !status) {
+        return status;
+    }
+    const auto in_use = groups_in_use();
+    const auto owner = in_use.find(slot);
+    expect(owner == in_use.end() || owner->second.members == entry.members, "a group in use changed its members");
+    if (entry == GroupEntry{}) {
+        state.groups.erase(slot);
+    } else {
+        state.groups[slot] = entry;
+    }
     return {};
 }
 

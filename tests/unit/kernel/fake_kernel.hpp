@@ -22,6 +22,7 @@ struct FakeState {
     std::map<std::uint64_t, Generation> staged;
     std::set<HookSpec> hooks;
     std::map<std::uint32_t, NextHopEntry> next_hops;
+    std::map<std::uint32_t, GroupEntry> groups;
     std::map<std::uint32_t, CounterValue> counters;  ///< slots with a count; no entry: zero
 };
 
@@ -38,6 +39,7 @@ public:
     std::set<std::uint32_t> devices;       ///< existing ifindexes; others cannot be attached to
     std::set<std::uint64_t> failing_calls;  ///< by number
     std::uint64_t calls = 0;
+    bool has_tables = true;                 ///< can look into routing tables
     std::vector<std::string> log;           ///< one word a call, in order
     std::vector<std::string> violations;
 
@@ -46,6 +48,7 @@ public:
     /// The device and what is attached to it are gone, as after `ip link del`.
     void remove_device(std::uint32_t ifindex);
 
+    [[nodiscard]] Status check(const Image& image) const override;
     Result<StageId> stage(const Image& image, std::uint64_t generation) override;
     void discard(StageId stage) override;
     Status attach(const HookSpec& hook) override;
@@ -53,6 +56,7 @@ public:
     Status publish(StageId stage) override;
     Status free_previous() override;
     Status write_next_hop(std::uint32_t slot, const NextHopEntry& entry) override;
+    Status write_group(std::uint32_t slot, const GroupEntry& entry) override;
     Status clear_counters(const std::vector<std::uint32_t>& slots) override;
     Result<std::vector<CounterValue>> read_counters(std::uint32_t slots) override;
     Result<std::vector<FailureCount>> read_failures() override;
@@ -66,6 +70,7 @@ private:
     Status next_call(const std::string& name);
     void expect(bool holds, const std::string& what);
     [[nodiscard]] std::set<std::uint32_t> next_hops_in_use() const;
+    [[nodiscard]] std::map<std::uint32_t, GroupKey> groups_in_use() const;
     [[nodiscard]] std::set<std::uint32_t> counters_in_use() const;
 
     std::set<HookSpec> attached_since_free_;  ///< an undo may take these back

@@ -29,6 +29,15 @@ NextHopKey random_next_hop(std::mt19937& random) {
     return key;
 }
 
+GroupKey random_group(std::mt19937& random) {
+    GroupKey key;
+    key.name = "group-" + std::to_string(below(random, 3));
+    for (std::uint32_t i = 0; i < 2; ++i) {
+        key.members.push_back({1 + i, 1 + below(random, 2), 1});
+    }
+    return key;
+}
+
 std::string random_rule(std::mt19937& random) { return "rule-" + std::to_string(below(random, 8)); }
 
 /// Lowest numbers that neither `before` nor `held` has.
@@ -69,11 +78,12 @@ Wish random_wish(std::mt19937& random) {
         wish.next_hops.insert(random_next_hop(random));
         wish.hooks.insert(random_hook(random));
     }
+    wish.groups.insert(random_group(random));
     return wish;
 }
 
 Wish changed_wish(std::mt19937& random, Wish wish) {
-    switch (below(random, 6)) {
+    switch (below(random, 8)) {
         case 0:
             toggle(wish.rules, random_rule(random));
             break;
@@ -89,6 +99,12 @@ Wish changed_wish(std::mt19937& random, Wish wish) {
         case 4:
             ++wish.salt;
             break;
+        case 5:
+            toggle(wish.groups, random_group(random));
+            break;
+        case 6:
+            wish.alive ^= 1 + below(random, 3);
+            break;
         default:
             return random_wish(random);
     }
@@ -103,6 +119,7 @@ Image image_of(const Wish& wish, const Slots& previous) {
     }
     image.slots.counters = assign(counters, previous.counters, previous.uncleared_counters);
     image.slots.next_hops = assign(wish.next_hops, previous.next_hops, {});
+    image.slots.groups = assign(wish.groups, previous.groups, {});
     image.slots.uncleared_counters = previous.uncleared_counters;
     image.hooks.assign(wish.hooks.begin(), wish.hooks.end());
     image.tier = wish.salt % 2;
@@ -111,6 +128,10 @@ Image image_of(const Wish& wish, const Slots& previous) {
         append(image.blob, image.slots.counters.at(key));
     }
     for (const auto& [key, slot] : image.slots.next_hops) {
+        append(image.blob, slot);
+    }
+    append(image.blob, 0xffffffff);  // next hops end here
+    for (const auto& [key, slot] : image.slots.groups) {
         append(image.blob, slot);
     }
     for (const HookSpec& hook : image.hooks) {
@@ -128,6 +149,14 @@ std::map<std::uint32_t, NextHopEntry> entries_of(const Wish& wish, const Slots& 
         entry.dst_mac.bytes[5] = epoch == wish.neighbour_epochs.end() ? std::uint8_t{0} : epoch->second;
         entry.dst_mac.bytes[4] = key.mac ? key.mac->bytes[5] : std::uint8_t{99};
         entries[slot] = entry;
+    }
+    return entries;
+}
+
+std::map<std::uint32_t, GroupEntry> groups_of(const Wish& wish, const Slots& slots) {
+    std::map<std::uint32_t, GroupEntry> entries;
+    for (const auto& [key, slot] : slots.groups) {
+        entries[slot] = {key.members, wish.alive};
     }
     return entries;
 }

@@ -15,8 +15,10 @@ namespace rudder::test {
 struct Wish {
     std::set<std::string> rules;
     std::set<NextHopKey> next_hops;
+    std::set<GroupKey> groups;
     std::set<HookSpec> hooks;
     std::map<std::uint32_t, std::uint8_t> neighbour_epochs;  ///< by ifindex: last byte of each MAC there
+    std::uint64_t alive = ~std::uint64_t{0};                ///< members of all groups
     std::uint8_t salt = 0;                                  ///< anything else that makes other bytes
 };
 
@@ -29,5 +31,6 @@ inline constexpr std::uint32_t k_devices = 4;  ///< ifindex 1..4
 /// The image of a wish, with the slots of vanished names held back as compile does.
 [[nodiscard]] Image image_of(const Wish& wish, const Slots& previous);
 [[nodiscard]] std::map<std::uint32_t, NextHopEntry> entries_of(const Wish& wish, const Slots& slots);
+[[nodiscard]] std::map<std::uint32_t, GroupEntry> groups_of(const Wish& wish, const Slots& slots);
 
 }  // namespace rudder::test

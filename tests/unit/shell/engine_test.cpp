@@ -246,4 +246,89 @@ TEST_CASE("detaching everything leaves no hook of ours") {
     CHECK(machine.kernel.state.hooks.empty());
 }
 
+namespace {
+
+Policy group_policy() {
+    Policy policy = steer_policy("eth0", "");
+    policy.rules[0].targets[0] = Target{};
+    policy.rules[0].targets[0].group = "g";
+    Group group;
+    group.name = "g";
+    group.members.resize(2);
+    group.members[0].way.via = "eth1";
+    group.members[0].way.next_hop = k_gateway;
+    group.members[1].way.via = "eth0";
+    group.members[1].way.next_hop = k_gateway;
+    policy.groups = {group};
+    return policy;
+}
+
+}  // namespace
+
+TEST_CASE("a link that goes down takes its next hops and members out at once, without a generation") {
+    Machine machine;
+    Engine engine(machine.kernel, machine.network);
+    REQUIRE(engine.run(group_policy()).status);
+    REQUIRE(machine.kernel.state.groups.size() == 1);
+    CHECK(machine.kernel.state.groups.at(0).alive == 0b11);
+    const std::uint64_t generation = engine.applied().generation;
+    machine.network.now.links.at(3).is_up = false;
+    machine.kernel.log.clear();
+    CHECK(engine.follow_devices({3}).empty());
+    CHECK(machine.kernel.log == std::vector<std::string>{"group", "next-hop"});
+    CHECK(machine.kernel.state.groups.at(0).alive == 0b10);
+    CHECK(engine.applied().generation == generation);
+    machine.network.now.links.at(3).is_up = true;
+    REQUIRE(engine.reconcile().status);
+    CHECK(machine.kernel.state.groups.at(0).alive == 0b11);
+    CHECK(machine.kernel.violations.empty());
+}
+
+TEST_CASE("a member found dead loses its places at once and gets them back, across reloads too") {
+    Machine machine;
+    Engine engine(machine.kernel, machine.network);
+    REQUIRE(engine.run(group_policy()).status);
+    const DeadMembers dead{{"g", member_identity(group_policy().groups[0].members[1])}};
+    CHECK(engine.set_dead_members(dead).empty());
+    CHECK(machine.kernel.state.groups.at(0).alive == 0b01);
+    Policy other = group_policy();
+    other.sha256 = "other";
+    other.groups[0].members[0].weight = 7;
+    REQUIRE(engine.run(other).status);
+    const std::uint32_t slot = engine.applied().image.slots.groups.begin()->second;
+    CHECK(slot != 0);
+    CHECK(machine.kernel.state.groups.at(slot).alive == 0b01);
+    CHECK(engine.set_dead_members({}).empty());
+    CHECK(machine.kernel.state.groups.at(slot).alive == 0b11);
+    CHECK(machine.kernel.violations.empty());
+}
+
+TEST_CASE("a table that could not be written is written by the next reconcile") {
+    Machine machine;
+    Engine engine(machine.kernel, machine.network);
+    REQUIRE(engine.run(group_policy()).status);
+    machine.network.now.links.at(3).is_up = false;
+    machine.kernel.fail_at({1, 2});
+    CHECK(engine.follow_devices({3}).size() == 2);
+    machine.kernel.fail_at({});
+    REQUIRE(engine.reconcile().status);
+    CHECK(machine.kernel.state.groups.at(0).alive == 0b10);
+}
+
+TEST_CASE("a policy that asks for what the kernel has not is rejected before anything is touched") {
+    Machine machine;
+    machine.kernel.has_tables = false;
+    Engine engine(machine.kernel, machine.network);
+    REQUIRE(engine.run(drop_policy("old", "eth0")).status);
+    const FakeState before = machine.kernel.state;
+    Policy policy = steer_policy("eth0", "");
+    policy.rules[0].targets[0] = Target{};
+    policy.rules[0].targets[0].table = 100;
+    const Engine::Outcome outcome = engine.run(policy);
+    CHECK_FALSE(outcome.status);
+    CHECK(outcome.is_rejected);
+    CHECK_FALSE(engine.has_pending());
+    CHECK(is_same(machine.kernel.state, before));
+}
+
 }  // namespace rudder::test
