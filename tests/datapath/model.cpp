@@ -338,7 +338,7 @@ ModelResult model_run(const Policy& policy, const Topology& topology, const Link
     for (std::size_t i = 0; p.parse == Parse::ok && i < policy.rules.size(); i++) {
         const Rule& rule = policy.rules[i];
         const int index = static_cast<int>(i);
-        if (is_deferred(rule, policy, topology) || !model_matches(rule, p, link, direction)) {
+        if (is_deferred(rule, policy, topology) || !model_matches(rule, p, topology, link, direction)) {
             continue;
         }
         if (!is_header_good(frame, p)) {

@@ -38,7 +38,8 @@ struct ModelPacket {
 
 /// `offloaded`: the TCI of a tag that the kernel keeps beside the frame.
 [[nodiscard]] ModelPacket model_parse(const Frame& frame, bool is_layer3, std::optional<std::uint16_t> offloaded = {});
-[[nodiscard]] bool model_matches(const Rule& rule, const ModelPacket& packet, const Link& link, Direction direction);
+[[nodiscard]] bool model_matches(const Rule& rule, const ModelPacket& packet, const Topology& topology,
+                                 const Link& link, Direction direction);
 
 /// The hash of a flow over `fields` (RUDDER_HASH_*) that chooses the member of a group, and its place in the table.
 [[nodiscard]] std::uint32_t model_flow_hash(const ModelPacket& packet, HashFields fields);

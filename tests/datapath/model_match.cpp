@@ -189,14 +189,34 @@ bool names_group_mac(const Match& m) {
            });
 }
 
+/// The prefix is one address, and packets to it are for all hosts of a network.
+bool is_broadcast(const IpPrefix& prefix, const Topology& topology) {
+    const auto value = [](const IpAddress& address) {
+        const auto& b = address.bytes;
+        return std::uint32_t{b[0]} << 24 | std::uint32_t{b[1]} << 16 | std::uint32_t{b[2]} << 8 | b[3];
+    };
+    if (prefix.length != 32 || prefix.address.family != IpFamily::v4) {
+        return false;
+    }
+    bool is_found = value(prefix.address) == 0xffffffff;
+    for (const auto& [ifindex, link] : topology.links) {
+        for (const LinkAddress& own : link.addresses) {
+            const bool has_broadcast = own.address.family == IpFamily::v4 && own.prefix_length < 31;
+            is_found |=
+                has_broadcast && value(prefix.address) == (value(own.address) | 0xffffffff >> own.prefix_length);
+        }
+    }
+    return is_found;
+}
+
 /// Some pair of prefixes holds the packet and asks for what is special about it.
-bool matches_addresses(const Rule& rule, const ModelPacket& p) {
+bool matches_addresses(const Rule& rule, const ModelPacket& p, const Topology& topology) {
     const bool takes_group = (rule.type != RuleType::steer && rule.type != RuleType::replicate) || names_group_mac(rule.match);
     for (const IpPrefix& src : prefixes_or_any(rule.match.src, p.family)) {
         for (const IpPrefix& dst : prefixes_or_any(rule.match.dst, p.family)) {
             const bool asks_special = is_special(src) || is_special(dst) || lies_in_multicast(src);
             if (src.contains(p.src) && dst.contains(p.dst) && (!p.is_special || asks_special) &&
-                (!p.is_group || takes_group || lies_in_multicast(dst))) {
+                (!p.is_group || takes_group || lies_in_multicast(dst) || is_broadcast(dst, topology))) {
                 return true;
             }
         }
@@ -300,7 +320,8 @@ bool matches_rare(const RareMatch& m, const ModelPacket& p) {
 
 }  // namespace
 
-bool model_matches(const Rule& rule, const ModelPacket& p, const Link& link, Direction direction) {
+bool model_matches(const Rule& rule, const ModelPacket& p, const Topology& topology, const Link& link,
+                   Direction direction) {
     const Match& m = rule.match;
     if (!in_vlans(m.vlan, p.vlan) || m.direction != direction || !selects(m.interface, link)) {
         return false;
@@ -311,7 +332,7 @@ bool model_matches(const Rule& rule, const ModelPacket& p, const Link& link, Dir
     if (m.rare && !matches_rare(*m.rare, p)) {
         return false;
     }
-    if (!matches_addresses(rule, p) || (m.ip_proto && *m.ip_proto != p.protocol)) {
+    if (!matches_addresses(rule, p, topology) || (m.ip_proto && *m.ip_proto != p.protocol)) {
         return false;
     }
     return in_ports(m.src_ports, p, p.src_port) && in_ports(m.dst_ports, p, p.dst_port) && (m.dscp >> (p.tos >> 2) & 1) != 0;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "random_frame.hpp"
 
+#include <iterator>
+
 namespace rudder::test {
 namespace {
 
@@ -96,8 +98,9 @@ void damage(Random& random, Frame& frame) {
 unsigned below(Random& random, unsigned limit) { return limit == 0 ? 0 : static_cast<unsigned>(random() % limit); }
 
 IpAddress random_address(Random& random, IpFamily family) {
-    static const char* const k_v4[] = {"10.0.0.1", "10.0.0.2", "10.1.2.3", "192.0.2.7", "198.51.100.255", "255.254.253.252",
-                                       "239.1.1.1", "224.0.0.5", "127.0.0.1", "169.254.3.4", "0.1.2.3", "172.16.0.1"};
+    static const char* const k_v4[] = {
+        "10.0.0.1",  "10.0.0.2",  "10.1.2.3",    "192.0.2.7", "198.51.100.255", "255.254.253.252", "239.1.1.1",
+        "224.0.0.5", "127.0.0.1", "169.254.3.4", "0.1.2.3",   "172.16.0.1",     "192.0.2.255",     "255.255.255.255"};
     static const char* const k_v6[] = {"2001:db8::1", "2001:db8::2", "2001:db8:1::3", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
                                        "fd00::1", "ff0e::1", "ff02::1", "fe80::1", "::1", "2001:db8:2::"};
     if (one_in(random, 4)) {
@@ -108,13 +111,16 @@ IpAddress random_address(Random& random, IpFamily family) {
         }
         return any;
     }
-    return address(family == IpFamily::v4 ? k_v4[below(random, 12)] : k_v6[below(random, 10)]);
+    return address(family == IpFamily::v4 ? k_v4[below(random, std::size(k_v4))]
+                                          : k_v6[below(random, std::size(k_v6))]);
 }
 
 Frame random_frame(Random& random, const MacAddress& dst) {
     Stack stack;
     Ethernet ethernet;
-    ethernet.dst = one_in(random, 10) ? MacAddress{{1, 0, 0x5e, 1, 1, 1}} : dst;
+    const MacAddress to_many =
+        one_in(random, 2) ? MacAddress{{1, 0, 0x5e, 1, 1, 1}} : MacAddress{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+    ethernet.dst = one_in(random, 10) ? to_many : dst;
     stack.layers.emplace_back(ethernet);
     for (unsigned tags = one_in(random, 6) ? 1 + below(random, 3) : 0; tags > 0; tags--) {
         static constexpr std::uint16_t k_tcis[] = {0xe000, 0x6005, 5, 100, 4095};

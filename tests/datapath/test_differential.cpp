@@ -37,6 +37,9 @@ void random_match(Random& random, Rule& rule) {
     if (below(random, 2) == 0 && (match.family_v4 != match.family_v6)) {
         match.dst = {random_prefix(random, match.family_v4 ? IpFamily::v4 : IpFamily::v6)};
     }
+    if (match.family_v4 && !match.family_v6 && below(random, 10) == 0) {
+        match.dst = {IpPrefix{address(below(random, 2) == 0 ? "255.255.255.255" : "192.0.2.255"), 32}};
+    }
     if (below(random, 4) == 0 && (match.family_v4 != match.family_v6)) {
         match.src = {random_prefix(random, match.family_v4 ? IpFamily::v4 : IpFamily::v6)};
     }

@@ -155,7 +155,7 @@ TEST_CASE("copies of random packets equal the model's, and the original is resto
             const bool is_good = packet.parse == Parse::ok && (packet.family == IpFamily::v6 ||
                 fold16(sum16(frame.data() + packet.ip, packet.header_bytes)) == 0xffff);
             std::vector<Frame> want;
-            if (is_good && model_matches(rules.rules[0], packet, link_named("in0"), Direction::ingress)) {
+            if (is_good && model_matches(rules.rules[0], packet, topology(), link_named("in0"), Direction::ingress)) {
                 for (const Target& t : targets) {
                     ModelRewrite made = model_rewrite(frame, packet, t.rewrite, Direction::ingress);
                     if (made.reason == 0 && frame.size() - packet.ip <= link_named("out0").mtu) {

@@ -99,6 +99,36 @@ TEST_CASE("frames to other hosts are counted and ignored at ingress, broadcasts 
     check(untouched("multicast", Ethernet{.dst = {{1, 0, 0x5e, 1, 1, 1}}} / Ipv4{} / Udp{} / payload(20)));
 }
 
+TEST_CASE("broadcasts are taken by a steer rule that names their address, and by no other") {
+    Topology with_network = topology();
+    LinkAddress own;
+    own.address = address("10.1.2.65");
+    own.prefix_length = 26;
+    own.broadcast = address("10.1.2.96");
+    with_network.links[link_named("out1").ifindex].addresses = {own};
+    const Ethernet to_all{.dst = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}, .src = {{2, 0, 0, 0, 0, 9}}};
+    const auto is_steered = [&](const std::string& rule_dst, const std::string& dst, const Ethernet& ethernet) {
+        INFO(rule_dst << " against " << dst);
+        REQUIRE(datapath().publish(policy({steer(rule_dst)}), with_network));
+        const Frame frame = ethernet / Ipv4{.dst = dst} / Udp{} / payload(20);
+        const Run run = datapath().run(frame, link_named("in0").ifindex, Direction::ingress);
+        const Frame sent = leaving() / Ipv4{.dst = dst, .ttl = 63} / Udp{} / payload(20);
+        const bool is_taken = run.verdict == k_redirect;
+        CHECK((run.frame == (is_taken ? sent : frame)));
+        CHECK(datapath().counts().packets.size() == (is_taken ? 1 : 0));
+        return is_taken;
+    };
+    for (const char* dst : {"255.255.255.255", "10.1.2.127", "10.1.2.96"}) {
+        CHECK(is_steered(std::string(dst) + "/32", dst, to_all));
+        CHECK(is_steered(std::string(dst) + "/32", dst, arriving()));
+        CHECK_FALSE(is_steered("0.0.0.0/0", dst, to_all));
+    }
+    CHECK_FALSE(is_steered("10.1.2.126/31", "10.1.2.127", to_all));
+    CHECK_FALSE(is_steered("10.1.2.65/32", "10.1.2.65", to_all));
+    CHECK_FALSE(is_steered("10.1.2.63/32", "10.1.2.63", to_all));
+    CHECK(is_steered("10.1.2.63/32", "10.1.2.63", arriving()));
+}
+
 TEST_CASE("drop drops, pass ends the evaluation") {
     check({"drop", policy({rule(RuleType::drop, "10.0.0.0/8")}), arriving() / Ipv4{} / Udp{} / payload(20), k_drop});
     check({"pass", policy({rule(RuleType::pass, "10.0.0.0/8")}), arriving() / Ipv4{} / Udp{} / payload(20), k_next});

@@ -16,6 +16,7 @@ WANTED = {
     "share/man/man8/rudderd.8", "share/man/man1/rudderstat.1", "share/man/man5/rudder.toml.5",
     "share/doc/rudder/examples/10-ef-other-path.toml", "share/doc/rudder/examples/20-multicast-to-unicast.toml",
     "share/doc/rudder/examples/30-udp-forwarder.toml", "share/doc/rudder/examples/31-udp-relay.toml",
+    "share/doc/rudder/examples/32-fan-out.toml",
     "share/doc/rudder/examples/40-source-routing.toml", "share/doc/rudder/examples/50-ipv6.toml", "share/doc/rudder/examples/60-vlan.toml",
     "share/doc/rudder/examples/61-fields.toml", "share/doc/rudder/examples/70-groups.toml",
     "share/doc/rudder/examples/75-mirror.toml",

@@ -107,6 +107,7 @@ class UdpSender:
         family = socket.AF_INET6 if is_ipv6(destination) else socket.AF_INET
         with namespace.entered():
             self.socket = socket.socket(family, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         if source or source_port:
             self.socket.bind((source or "", source_port))
         if family == socket.AF_INET:

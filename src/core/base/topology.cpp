@@ -39,6 +39,13 @@ bool matches_a_name(const std::vector<std::string>& patterns, const Link& link) 
     });
 }
 
+IpAddress last_address(const IpPrefix& network) {
+    IpAddress last = network.address;
+    for (unsigned bit = network.length; bit < 32; ++bit)
+        last.bytes[bit / 8] |= static_cast<std::uint8_t>(0x80U >> bit % 8);
+    return last;
+}
+
 /// What a port receives or sends passes its bridge or bond too, and would be matched twice. A VRF has no hook of its own on the way.
 bool is_port(const Link& link) { return !link.slave_kind.empty() && link.slave_kind != "vrf"; }
 
@@ -82,6 +89,18 @@ const LinkAddress* source_address(const Link& link, IpFamily family, const std::
         best_merit = merit;
     }
     return best;
+}
+
+std::set<IpAddress> broadcast_addresses(const Topology& topology) {
+    std::set<IpAddress> found = {last_address({{}, 0})};
+    for (const auto& [ifindex, link] : topology.links) {
+        for (const LinkAddress& own : link.addresses) {
+            if (own.address.family != IpFamily::v4 || own.prefix_length > 30) continue;
+            found.insert(last_address(prefix_around(own.peer.value_or(own.address), own.prefix_length)));
+            if (own.broadcast) found.insert(*own.broadcast);
+        }
+    }
+    return found;
 }
 
 bool selects(const InterfaceSelector& selector, const Link& link) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -79,6 +80,10 @@ struct Topology {
 /// that is not deprecated and primary. Others are taken where there is nothing better.
 [[nodiscard]] const LinkAddress* source_address(const Link& link, IpFamily family,
                                                 const std::optional<IpAddress>& next);
+/// The IPv4 addresses that reach every host of a link: 255.255.255.255, and for each network the last address and the
+/// one that was set as its broadcast address. *Source*: RFC 919, RFC 922; none for prefixes of 31 and 32 bits (RFC
+/// 3021).
+[[nodiscard]] std::set<IpAddress> broadcast_addresses(const Topology& topology);
 /// See InterfaceSelector.
 [[nodiscard]] bool selects(const InterfaceSelector& selector, const Link& link);
 

@@ -49,13 +49,14 @@ bool asks_for_special(const Box& box) {
     return lies_in_special(box.src) || lies_in_special(box.dst) || multicast(box.src.address.family).contains(box.src);
 }
 
-bool asks_for_group(const Rule& rule, const Box& box) {
+bool asks_for_group(const BoxSet& set, const Rule& rule, const Box& box) {
     const bool takes_all = rule.type != RuleType::steer && rule.type != RuleType::replicate;
     const bool names_group_mac = rule.match.rare && has_group_mac(*rule.match.rare);
-    return takes_all || names_group_mac || multicast(box.dst.address.family).contains(box.dst);
+    const bool is_broadcast = box.dst.length == 32 && set.broadcast_addresses.contains(box.dst.address);
+    return takes_all || names_group_mac || is_broadcast || multicast(box.dst.address.family).contains(box.dst);
 }
 
-void set_flags(const Rule& rule, Box& box) {
+void set_flags(const BoxSet& set, const Rule& rule, Box& box) {
     const VlanMatch& vlan = rule.match.vlan;
     if (!vlan.untagged || vlan.ids.empty()) {
         box.flag_mask |= RUDDER_PKT_TAGGED;
@@ -68,7 +69,7 @@ void set_flags(const Rule& rule, Box& box) {
     if (!asks_for_special(box)) {
         box.flag_mask |= RUDDER_PKT_SPECIAL;
     }
-    if (!asks_for_group(rule, box)) {
+    if (!asks_for_group(set, rule, box)) {
         box.flag_mask |= RUDDER_PKT_GROUP;
     }
 }
@@ -143,7 +144,7 @@ void add_boxes_with(BoxSet& set, const Rule& rule, std::uint32_t rank, const Sta
     for_family(rule.match.src, set.family, [&](const IpPrefix& src) {
         for_family(rule.match.dst, set.family, [&](const IpPrefix& dst) {
             Box box{index, rank, src, dst, 0, 0, has_lists};
-            set_flags(rule, box);
+            set_flags(set, rule, box);
             append_spans(set, box, statement);
             set.boxes.push_back(box);
         });

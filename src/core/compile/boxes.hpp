@@ -48,10 +48,11 @@ struct Box {
 class BoxSet {
 public:
     /// `optional`: the fields that some rule of the policy states, of those that are not always in the key.
-    BoxSet(IpFamily box_family, const std::set<Field>& optional)
-        : family(box_family), layout_(key_layout(box_family, optional)) {}
+    BoxSet(IpFamily box_family, const std::set<Field>& optional, std::set<IpAddress> broadcasts)
+        : family(box_family), broadcast_addresses(std::move(broadcasts)), layout_(key_layout(box_family, optional)) {}
 
     IpFamily family = IpFamily::v4;
+    std::set<IpAddress> broadcast_addresses;  ///< of the host: a rule that names one asks for broadcasts
     std::vector<RuleFields> fields;
     std::vector<Box> boxes;
     std::vector<ValueRange> spans;       ///< [box][dimension]; of a list: its hull

@@ -290,7 +290,7 @@ private:
     }
 
     BoxSet boxes_of(IpFamily family, const std::set<Field>& optional) const {
-        BoxSet set(family, optional);
+        BoxSet set(family, optional, broadcast_addresses(topology_));
         for (std::size_t rank = 0; rank < policy_.rules.size(); ++rank) {
             if (!image_.rules[rank].is_deferred) {
                 add_boxes(set, policy_.rules[rank], static_cast<std::uint32_t>(rank), hooks_->hook_set(rank));

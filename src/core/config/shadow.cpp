@@ -63,8 +63,12 @@ bool is_special(const IpPrefix& prefix) {
                               "::/128", "::1/128", "fe80::/10", "ff01::/16", "ff02::/16"});
 }
 
-bool is_group(const IpPrefix& prefix) {
-    return is_inside(prefix, {"224.0.0.0/4", "ff00::/8"});
+/// Which addresses are broadcast addresses is only known of a running system: any IPv4 host with two ones at its end
+/// may be one.
+bool may_be_group(const IpPrefix& prefix) {
+    const bool may_be_broadcast =
+        prefix.address.family == IpFamily::v4 && prefix.length == 32 && prefix.address.bytes[3] % 4 == 3;
+    return may_be_broadcast || is_inside(prefix, {"224.0.0.0/4", "ff00::/8"});
 }
 
 /// Packets with special-purpose addresses are matched only by rules that ask for such addresses.
@@ -73,15 +77,15 @@ bool asks_special(const Rule& rule) {
            std::any_of(rule.match.dst.begin(), rule.match.dst.end(), is_special);
 }
 
-/// Packets to a group are matched by rules that change nothing in them, and by rules that ask for group destinations.
-bool asks_group(const Rule& rule) {
+/// Packets to a group or to all are matched by rules that change nothing in them, and by rules that ask for such destinations.
+bool may_ask_group(const Rule& rule) {
     if (rule.match.rare && has_group_mac(*rule.match.rare)) return true;
     return (rule.type != RuleType::steer && rule.type != RuleType::replicate) ||
-           std::any_of(rule.match.dst.begin(), rule.match.dst.end(), is_group);
+           std::any_of(rule.match.dst.begin(), rule.match.dst.end(), may_be_group);
 }
 
 bool asks_more(const Rule& earlier, const Rule& later) {
-    return (asks_special(later) && !asks_special(earlier)) || (asks_group(later) && !asks_group(earlier));
+    return (asks_special(later) && !asks_special(earlier)) || (may_ask_group(later) && !may_ask_group(earlier));
 }
 
 bool covers(const Match& outer, const Match& inner) {

@@ -117,6 +117,31 @@ TEST_CASE("a link is found by name before altname") {
     CHECK(find_link(topology, "eth*") == nullptr);
 }
 
+TEST_CASE("the broadcast addresses are those of all networks, and that of the link") {
+    const auto of = [](std::vector<LinkAddress> addresses) {
+        Topology topology;
+        topology.links[1].addresses = std::move(addresses);
+        topology.links[2].addresses = {own("10.9.0.1/16")};
+        std::set<std::string> texts;
+        for (const IpAddress& found : broadcast_addresses(topology)) texts.insert(to_string(found));
+        return texts;
+    };
+    const auto with_others = [](std::set<std::string> texts) {
+        texts.insert({"255.255.255.255", "10.9.255.255"});
+        return texts;
+    };
+    CHECK(of({}) == with_others({}));
+    CHECK(of({own("10.0.0.1/24"), own("10.1.0.70/26")}) == with_others({"10.0.0.255", "10.1.0.127"}));
+    CHECK(of({own("10.0.0.1/30")}) == with_others({"10.0.0.3"}));
+    CHECK(of({own("10.0.0.1/31"), own("10.0.0.3/32"), own("2001:db8::1/64")}) == with_others({}));
+    LinkAddress set_by_hand = own("10.0.0.1/24");
+    set_by_hand.broadcast = *parse_ip_address("10.0.0.0");
+    CHECK(of({set_by_hand}) == with_others({"10.0.0.0", "10.0.0.255"}));
+    LinkAddress with_peer = own("10.0.0.1/29");
+    with_peer.peer = *parse_ip_address("10.7.0.1");
+    CHECK(of({with_peer}) == with_others({"10.7.0.7"}));
+}
+
 TEST_CASE("the first primary address is the source") {
     CHECK(source({}) == "");
     CHECK(source({own("10.0.0.2/24"), own("10.1.0.1/24")}) == "10.0.0.2");

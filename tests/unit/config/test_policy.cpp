@@ -122,6 +122,10 @@ TEST_CASE("rules that ask for special addresses are not shadowed by those that d
     CHECK(warnings(rule(1, "drop", "") + rule(2, "drop", "169.254.0.0/16")) == 0);
     CHECK(warnings(rule(1, "steer", "") + rule(2, "drop", "239.1.1.1")) == 0);
     CHECK(warnings(rule(1, "drop", "") + rule(2, "drop", "239.1.1.1")) == 1);
+    CHECK(warnings(rule(1, "steer", "10.0.0.0/8") + rule(2, "drop", "10.0.0.255")) == 0);
+    CHECK(warnings(rule(1, "steer", "10.0.0.0/8") + rule(2, "steer", "10.0.0.63")) == 0);
+    CHECK(warnings(rule(1, "steer", "10.0.0.0/8") + rule(2, "steer", "10.0.0.64")) == 1);
+    CHECK(warnings(rule(1, "steer", "10.0.0.63") + rule(2, "steer", "10.0.0.63")) == 1);
     CHECK(warnings(rule(1, "drop", "10.0.0.0/9") + rule(2, "drop", "10.0.0.0/8")) == 0);
 }
 
