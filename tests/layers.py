@@ -25,8 +25,9 @@ ROOMS = {
     "core/base": (["core/base"], CORE),
     "core/config": (["core/base", "core/config"], CORE | {"toml++/toml.h", "toml++/toml.hpp"}),
     "core/compile": (["core/base", "core/compile"], CORE | {"rudder_classifier.h"}),
+    "core/health": (["core/base", "core/compile", "core/health"], CORE),
     "core/multicast": (["core/base", "core/multicast"], CORE),
-    "core/report": (["core/base", "core/compile", "core/multicast", "core/report"], CORE | {"nlohmann/json.hpp", "nlohmann/json_fwd.hpp"}),
+    "core/report": (["core/base", "core/compile", "core/health", "core/multicast", "core/report"], CORE | {"nlohmann/json.hpp", "nlohmann/json_fwd.hpp"}),
     "shell": (["core", "shell"], None),  # None: any header that is not of a room
     "stat": (["core/base", "shell/os/unique_fd.hpp", "stat"], None),
     "": (["core", "shell", "stat"], None),  # the mains

@@ -33,6 +33,18 @@ std::string copy_text(const Json& target) {
     return fmt::format("{}via {}{}", destination_text(target), text_of(target, "via"), mac == "-" ? "" : " mac " + mac);
 }
 
+/// " probe icmp 10.0.0.1 up 0.3 ms" or " probe tcp 10.0.0.1 port 80 dead (refused)"; empty if the member is not probed.
+std::string probe_text(const Json& member) {
+    const Json* probe = find(member, "probe");
+    if (probe == nullptr || !probe->is_object()) return {};
+    std::string text = fmt::format(" probe {} {}", text_of(*probe, "type"), text_of(*probe, "address"));
+    if (text_of(*probe, "port") != "-") text += " port " + text_of(*probe, "port");
+    text += " " + text_of(*probe, "health");
+    if (is_true(*probe, "is_held_down")) text += " (held down)";
+    if (const std::string reason = text_of(*probe, "reason"); !reason.empty()) return text + " (" + reason + ")";
+    return text_of(*probe, "rtt_us") == "-" ? text : fmt::format("{} {:.1f} ms", text, static_cast<double>(number_of(*probe, "rtt_us")) / 1000);
+}
+
 /// "10.0.0.1 via eth1 weight 2 tier 1 share 50.0 %"
 std::string member_text(const Json& member) {
     std::string text = text_of(member, "dst_ip") == "-" ? "" : text_of(member, "dst_ip") + " ";
@@ -41,7 +53,8 @@ std::string member_text(const Json& member) {
     if (text_of(member, "next_hop") != "-") text += " next-hop " + text_of(member, "next_hop");
     const Json* share = find(member, "share");
     const double percent = share != nullptr && share->is_number() ? share->get<double>() * 100 : 0;
-    return fmt::format("{} weight {} tier {} share {:.1f} %", text, text_of(member, "weight"), text_of(member, "tier"), percent);
+    return fmt::format("{} weight {} tier {} share {:.1f} %{}", text, text_of(member, "weight"), text_of(member, "tier"), percent,
+                       probe_text(member));
 }
 
 void add_members(Table& table, Table::Row parent, const Json& target) {

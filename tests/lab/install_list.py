@@ -18,7 +18,7 @@ WANTED = {
     "share/doc/rudder/examples/30-udp-forwarder.toml", "share/doc/rudder/examples/31-udp-relay.toml",
     "share/doc/rudder/examples/32-fan-out.toml",
     "share/doc/rudder/examples/40-source-routing.toml", "share/doc/rudder/examples/50-ipv6.toml", "share/doc/rudder/examples/60-vlan.toml",
-    "share/doc/rudder/examples/61-fields.toml", "share/doc/rudder/examples/70-groups.toml",
+    "share/doc/rudder/examples/61-fields.toml", "share/doc/rudder/examples/70-groups.toml", "share/doc/rudder/examples/71-health.toml",
     "share/doc/rudder/examples/75-mirror.toml",
     "share/bash-completion/completions/rudderd", "share/bash-completion/completions/rudderstat",
     "share/zsh/site-functions/_rudderd", "share/zsh/site-functions/_rudderstat",

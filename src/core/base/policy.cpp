@@ -44,6 +44,11 @@ const Group* find_group(const Policy& policy, std::string_view name) {
     return found == policy.groups.end() || found->name != name ? nullptr : &*found;
 }
 
+std::optional<IpAddress> probe_destination(const HealthProbe& probe, const GroupMember& member) {
+    if (probe.address) return probe.address;
+    return member.way.next_hop ? member.way.next_hop : member.way.rewrite.dst_ip;
+}
+
 Target member_target(const Target& target, const GroupMember& member) {
     Target merged = target;
     merged.group.clear();

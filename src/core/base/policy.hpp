@@ -105,13 +105,14 @@ struct GroupMember {
 struct HealthProbe {
     enum class Type : std::uint8_t { icmp, tcp, udp } type = Type::icmp;
     std::uint16_t port = 0;                          ///< tcp, udp
+    std::optional<IpAddress> address{};              ///< who is asked through each member; empty: the member itself
     std::chrono::milliseconds interval{1000};        ///< from one question to the next
-    std::chrono::milliseconds timeout{500};          ///< for one answer
+    std::chrono::milliseconds timeout{500};          ///< for one answer; at most half the interval
     std::uint32_t rise = 2;                          ///< answers in a row that make a dead member alive
     std::uint32_t fall = 3;                          ///< missing answers in a row that make an alive member dead
-    std::chrono::milliseconds hold_down{0};          ///< a member that died stays dead for that long
-    std::string payload;                             ///< udp: what is sent
-    std::string expect;                              ///< udp: what the answer begins with; empty: any answer
+    std::chrono::milliseconds hold_down{0};          ///< for how long more it has to answer then, without a miss
+    std::string request{};                           ///< udp: what is sent
+    std::string expect{};                            ///< udp: what the answer begins with; empty: any answer
     friend bool operator==(const HealthProbe&, const HealthProbe&) = default;
 };
 
@@ -158,6 +159,8 @@ struct Policy {
 [[nodiscard]] const Group* find_group(const Policy& policy, std::string_view name);
 /// The target as a packet takes it that got this member of its group.
 [[nodiscard]] Target member_target(const Target& target, const GroupMember& member);
+/// Who is asked about a member: `address` of the probe, else its next hop, else its new destination. Empty if it has none.
+[[nodiscard]] std::optional<IpAddress> probe_destination(const HealthProbe& probe, const GroupMember& member);
 /// A number that stands for the member's way, whatever its place in the group, its weight and tier. Never 0, the same in every
 /// run and on every host: flows stay where they are across restarts and changes of the group.
 [[nodiscard]] std::uint64_t member_identity(const GroupMember& member);

@@ -2,6 +2,7 @@
 #include "core/config/groups.hpp"
 
 #include "core/config/codes.hpp"
+#include "core/config/read_health.hpp"
 #include "core/config/read_rule.hpp"
 #include "core/config/text.hpp"
 #include "core/config/values.hpp"
@@ -107,6 +108,8 @@ void NamedGroups::read(const Reading& reading, const Limits& limits, const Confi
     NamedGroup named;
     (void)read_hash(reading, table, named.group);
     read_member_list(reading, limits, table, named.group);
+    const bool are_members_good = reading.diagnostics.error_count() == errors;
+    read_health(reading, limits, table, named.group, are_members_good, probes_);
     const ConfigEntry* entry = find_entry(table, "name");
     const KeySpec& spec = *find_key(k_group, "name");
     if (entry == nullptr || !check_scalar(reading, spec, entry->value)) return mark_incomplete();

@@ -3,6 +3,7 @@
 
 #include "core/base/policy.hpp"
 #include "core/config/limits.hpp"
+#include "core/config/read_health.hpp"
 #include "core/config/reading.hpp"
 
 #include <map>
@@ -41,6 +42,7 @@ public:
 
 private:
     std::map<std::string, NamedGroup, std::less<>> groups_;
+    ProbeLoad probes_;
     bool is_complete_ = true;
 };
 

@@ -16,6 +16,8 @@ struct Limits {
     std::size_t targets = 64;
     std::size_t groups = 1024;   ///< RUDDER_GROUP_SLOTS: what a reload needs besides is refused when it is compiled
     std::size_t members = 64;    ///< RUDDER_MAX_MEMBERS
+    std::size_t probes = 4096;   ///< members of groups with [group.health]: each may hold a socket
+    std::size_t probes_per_second = 5000;
     std::size_t line_bytes = std::size_t{1} << 20;
     std::size_t nesting = 16;
     std::size_t key_segments = 8;

@@ -12,7 +12,7 @@
 namespace rudder {
 namespace {
 
-constexpr TableBit k_tables[] = {k_rule, k_match, k_action, k_target, k_set, k_group, k_member};
+constexpr TableBit k_tables[] = {k_rule, k_match, k_action, k_target, k_set, k_group, k_member, k_health};
 
 /// "a steer or replicate rule"
 std::string types_phrase(std::uint8_t types) {
@@ -119,7 +119,7 @@ std::string example_value(const KeySpec& spec) {
         case ValueKind::word:
             return fmt::format("\"{}\"", spec.words.front());
         case ValueKind::integer:
-            return spec.key == "priority" ? "100" : spec.key == "weight" ? "2" : spec.key == "tier" ? "1" : "8080";
+            return spec.key == "priority" ? "100" : spec.key == "weight" ? "2" : spec.key == "tier" ? "1" : spec.key == "rise" || spec.key == "fall" ? "3" : "8080";
         case ValueKind::boolean:
             return "true";
         case ValueKind::interface_pattern:
@@ -153,6 +153,10 @@ std::string example_value(const KeySpec& spec) {
             return "\"0x10\"";
         case ValueKind::mac_pattern:
             return "\"02:00:00:00:00:01\"";
+        case ValueKind::duration:
+            return "\"500ms\"";
+        case ValueKind::bytes:
+            return "\"ping\"";
         case ValueKind::table:
         case ValueKind::table_list:
         case ValueKind::unsupported:

@@ -14,6 +14,7 @@ constexpr std::string_view k_on_failure_words[] = {"pass", "drop"};
 constexpr std::string_view k_original_words[] = {"consume", "pass"};
 constexpr std::string_view k_src_ip_words[] = {"interface"};
 constexpr std::string_view k_hash_words[] = {"5-tuple", "src-ip", "dst-ip", "src-port", "dst-port", "protocol"};
+constexpr std::string_view k_probe_words[] = {"icmp", "tcp", "udp"};
 constexpr std::string_view k_ttl_words[] = {"keep"};
 constexpr std::string_view k_fragment_words[] = {"none", "first", "later"};
 constexpr std::string_view k_ecn_words[] = {"not-ect", "ect1", "ect0", "ce"};
@@ -161,6 +162,32 @@ constexpr KeySpec k_keys[] = {
     {.tables = k_member, .key = "tier", .kind = ValueKind::integer,
      .doc = "used while no member of a lower tier is up", .minimum = 1, .maximum = 16, .default_text = "1",
      .code = code::out_of_range},
+    {.tables = k_group, .key = "health", .kind = ValueKind::table, .doc = "how its members are asked whether they live"},
+
+    {.tables = k_health, .key = "type", .kind = ValueKind::word, .doc = "what is asked", .is_required = true,
+     .words = k_probe_words, .code = code::unknown_probe},
+    {.tables = k_health, .key = "port", .kind = ValueKind::integer, .doc = "the port that is asked", .minimum = 1,
+     .maximum = 65535, .code = code::out_of_range},
+    {.tables = k_health, .key = "address", .kind = ValueKind::address, .doc = "who is asked through each member",
+     .default_text = "the next_hop of the member, else its dst_ip", .code = code::bad_probe_address},
+    {.tables = k_health, .key = "interval", .kind = ValueKind::duration, .doc = "from one question to the next",
+     .minimum = 100, .maximum = 3'600'000, .default_text = "1s", .unit = "ms", .code = code::bad_duration},
+    {.tables = k_health, .key = "timeout", .kind = ValueKind::duration,
+     .doc = "how long an answer may take, at most half the interval", .minimum = 10, .maximum = 1'800'000,
+     .default_text = "half the interval, at most 1s", .unit = "ms", .code = code::bad_duration},
+    {.tables = k_health, .key = "rise", .kind = ValueKind::integer,
+     .doc = "answers in a row that make a dead member alive", .minimum = 1, .maximum = 100, .default_text = "2",
+     .code = code::out_of_range},
+    {.tables = k_health, .key = "fall", .kind = ValueKind::integer,
+     .doc = "missing answers in a row that make a member dead", .minimum = 1, .maximum = 100, .default_text = "3",
+     .code = code::out_of_range},
+    {.tables = k_health, .key = "hold_down", .kind = ValueKind::duration,
+     .doc = "how long a member must go on answering before it gets flows again", .maximum = 3'600'000,
+     .default_text = "0s", .unit = "ms", .code = code::bad_duration},
+    {.tables = k_health, .key = "request", .kind = ValueKind::bytes, .doc = "the datagram that is sent", .minimum = 1,
+     .maximum = 512, .unit = "bytes", .code = code::bad_bytes},
+    {.tables = k_health, .key = "expect", .kind = ValueKind::bytes, .doc = "what the answer begins with", .minimum = 1,
+     .maximum = 512, .default_text = "any answer", .unit = "bytes", .code = code::bad_bytes},
 
     {.tables = k_set, .key = "name", .kind = ValueKind::name, .doc = "name of the set, unique over all files",
      .is_required = true, .minimum = 1, .maximum = 64, .unit = "bytes", .code = code::bad_name},
@@ -224,6 +251,8 @@ std::string_view table_title(TableBit table) {
             return "[[group]]";
         case k_member:
             return "[[group.members]]";
+        case k_health:
+            return "[group.health]";
     }
     return "";
 }

@@ -20,6 +20,7 @@ enum TableBit : std::uint16_t {
     k_set = 32,     ///< [[set]]
     k_group = 64,   ///< [[group]]
     k_member = 128, ///< [[group.members]]
+    k_health = 256, ///< [group.health]
 };
 
 /// A rule type, as a bit: a key of an action may belong to several.
@@ -58,6 +59,8 @@ enum class ValueKind : std::uint8_t {
     ecn,                ///< integer, or string: one of `words`
     mark,               ///< integer, or string "0x10" or "0x10/0xff"
     mac_pattern,        ///< string, perhaps with a mask
+    duration,           ///< string: whole number and unit; minimum and maximum in ms
+    bytes,              ///< string, or "hex:" and digits
     unsupported,        ///< a key whose turn has not come
 };
 

@@ -3,6 +3,7 @@
 
 #include "core/base/diagnostic.hpp"
 #include "core/compile/image.hpp"
+#include "core/health/member_probe.hpp"
 #include "core/multicast/membership.hpp"
 #include "core/report/kernel_state.hpp"
 #include "core/report/load_times.hpp"
@@ -59,6 +60,7 @@ struct Snapshot {
     std::size_t memberships_left_out = 0;   ///< beyond the limit
     std::size_t membership_sockets = 0;
     std::map<std::string, std::uint64_t> silent_us;  ///< by rule with `join`: for how long it has seen no packet
+    MemberProbes probes{};
     std::string version;
     std::string kernel_release;
 };

@@ -4,6 +4,7 @@
 #include "core/compile/groups.hpp"
 #include "core/compile/next_hops.hpp"
 #include "core/report/next_hop_state.hpp"
+#include "core/report/report_probe.hpp"
 
 #include <rudder_abi.h>
 
@@ -69,6 +70,7 @@ void add_group(Json& out, const Snapshot& snapshot, const CountIndex& counts, co
         const Target way = member_target(target, member);
         const auto places = static_cast<std::size_t>(std::count(table.begin(), table.end(), i));
         members.push_back(member_json(member, way, trouble_of(entry, i, way, snapshot.topology), places));
+        members.back()["probe"] = probe_json(snapshot, group.name, member);
         counts.add_counts(members.back(), {rule.name, static_cast<std::int32_t>(index), member_identity(member)});
     }
     out["state"] = members_in_use(entry) == 0 ? "no-member" : "up";

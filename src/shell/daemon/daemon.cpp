@@ -2,12 +2,15 @@
 #include "shell/daemon/daemon.hpp"
 
 #include "shell/config/config_watcher.hpp"
+#include "shell/daemon/health_keeper.hpp"
 #include "shell/daemon/log_replay.hpp"
 #include "shell/daemon/multicast_keeper.hpp"
 #include "shell/daemon/notify.hpp"
 #include "shell/daemon/policy_keeper.hpp"
 #include "shell/daemon/self_check.hpp"
 #include "shell/daemon/snapshot.hpp"
+#include "shell/health/net_raw.hpp"
+#include "shell/health/probe_sockets.hpp"
 #include "shell/kernel/bpf_kernel.hpp"
 #include "shell/log/events.hpp"
 #include "shell/log/spool_logger.hpp"
@@ -85,6 +88,7 @@ public:
 
 private:
     std::optional<Failure> start() {
+        lower_net_raw();
         if (const std::string missing = missing_capabilities(); !missing.empty()) {
             return Failure{ExitCode::no_permission, {"this process lacks " + missing + "; run it as root or by the systemd unit", EPERM}};
         }
@@ -133,7 +137,10 @@ private:
         monitor_->set_on_loss([this](const std::set<std::uint32_t>& devices) { (void)engine_->follow_devices(devices); });
         keeper_.emplace(options_.set, settings_.allow_empty, *engine_, logger_);
         multicast_.emplace(*kernel_, *engine_, logger_);
-        return {};
+        probes_.emplace(loop_.get());
+        Status status = keep(health_, HealthKeeper::open(loop_.get(), *probes_, *engine_, logger_, health_file_path(options_.runtime_directory)));
+        if (status) health_->set_on_change([this](const std::vector<Error>& failures) { health_changed(failures); });
+        return status;
     }
 
     /// The watcher starts before the first load, so that no change falls between the two.
@@ -177,7 +184,7 @@ private:
         if (verdict.exit_code != ExitCode::ok) return Failure{verdict.exit_code, {verdict.summary, 0}};
         if (Status status = engine_->verify(); !status) return to_failure(status.error());
         audit_->start(k_audit_interval);
-        multicast_->follow(monitor_->topology().links, {});
+        follow();
         arm_retry();
         if (const auto timeout = notify::watchdog_timeout()) watchdog_->start(*timeout / 2);
         tell_ready();
@@ -188,8 +195,9 @@ private:
     ReloadVerdict reload_and_notify(const ReloadRequest& request) {
         (void)notify::reloading();
         ReloadVerdict verdict = keeper_->reload(request);
+        health_->follow(monitor_->topology());  // the status names it
         tell_ready();
-        multicast_->follow(monitor_->topology().links, {});
+        follow();
         log_kernel_messages();
         arm_retry();
         return verdict;
@@ -212,7 +220,8 @@ private:
 
     std::string status_text() const {
         const LogDelivery log = logger_.delivery();
-        const std::string text = keeper_ ? keeper_->status_text() : "Starting";
+        std::string text = keeper_ ? keeper_->status_text() : "Starting";
+        if (const std::string health = health_ ? health_->status_text() : ""; !health.empty()) text += "; " + health;
         if (!log.is_degraded) return text;
         return fmt::format("{}; audit degraded: {} wait, {} lost ({})", text, counted(log.waiting, "log entry", "log entries"), log.lost, log.reason);
     }
@@ -251,8 +260,20 @@ private:
         after_change();
     }
 
-    void after_change() {
+    /// What cannot be written is tried again, and told, by reconcile.
+    void health_changed(const std::vector<Error>& failures) {
+        if (!failures.empty()) keeper_->reconcile();
+        arm_retry();
+        (void)notify::status(status_text());
+    }
+
+    void follow() {
         multicast_->follow(monitor_->topology().links, {});
+        health_->follow(monitor_->topology());
+    }
+
+    void after_change() {
+        follow();
         (void)notify::status(status_text());
         log_kernel_messages();
         arm_retry();
@@ -285,11 +306,13 @@ private:
         facts_.log = logger_.delivery();
         Snapshot snapshot = take_snapshot(*kernel_, *engine_, monitor_->topology(), *keeper_, facts_);
         multicast_->describe(snapshot);
+        health_->describe(snapshot);
         return snapshot;
     }
 
     void stop() {
         (void)notify::stopping();
+        if (health_) health_->save();
         if (!engine_ || engine_->applied().hooks.empty()) return;
         const std::size_t hooks = engine_->applied().hooks.size();
         if (Status status = engine_->detach_all(); !status) log(Priority::error, event::k_apply_failed, status.error().within("detach").message);
@@ -322,6 +345,8 @@ private:
     std::optional<Engine> engine_;
     std::optional<PolicyKeeper> keeper_;
     std::optional<MulticastKeeper> multicast_;
+    std::optional<ProbeSockets> probes_;
+    std::unique_ptr<HealthKeeper> health_;
     std::unique_ptr<ConfigWatcher> watcher_;
     std::unique_ptr<Timer> retry_;
     std::unique_ptr<Timer> audit_;

@@ -16,6 +16,7 @@ namespace rudder {
 
 std::string control_socket_path(const std::string& runtime_directory) { return runtime_directory + "/control"; }
 std::string status_socket_path(const std::string& runtime_directory) { return runtime_directory + "/io.rudder.Status"; }
+std::string health_file_path(const std::string& runtime_directory) { return runtime_directory + "/health"; }
 
 Result<UniqueFd> lock_runtime_directory(const std::string& path) {
     if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) return os_error("create " + path, errno);

@@ -12,6 +12,7 @@ inline constexpr const char* k_default_runtime_directory = "/run/rudderd";
 
 [[nodiscard]] std::string control_socket_path(const std::string& runtime_directory);
 [[nodiscard]] std::string status_socket_path(const std::string& runtime_directory);
+[[nodiscard]] std::string health_file_path(const std::string& runtime_directory);
 
 /// Creates the directory if it is missing and locks it: one daemon at a time.
 /// *Ownership*: the lock lives as long as the descriptor. *Errors*: EWOULDBLOCK: another rudderd runs; errno.

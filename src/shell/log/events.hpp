@@ -28,11 +28,17 @@ inline constexpr EventKind k_active_again{"rule-active-again", "dbb778b4121c4b6a
 inline constexpr EventKind k_log_late{"log-late", "ffa3cac5c1134b2c93e9424e5b2d5661"};
 inline constexpr EventKind k_memberships{"memberships", "10300eaf18f8418ca7b8dd0c623d0ae1"};
 inline constexpr EventKind k_membership_failed{"membership-failed", "80fdccbb01364b56b69fcb23fed93b07"};
+inline constexpr EventKind k_member_dead{"member-dead", "061bbedefa0843efac46966ccc31ae98"};
+inline constexpr EventKind k_member_up{"member-up", "3383166b0831461e89d24e54a27e8226"};
+inline constexpr EventKind k_probe_failed{"probe-failed", "aa5453c839434908a8a2267568badd30"};
+inline constexpr EventKind k_health_file{"health-file", "6f0b1c9a7c0d4b7e9f3a52d8e41c7b06"};
+inline constexpr EventKind k_health_changes{"health-changes", "1a45846f47ff436892c0ef3675add7c6"};
 
 inline constexpr EventKind k_all[] = {k_started,    k_stopping,     k_published,     k_rule_added, k_rule_removed,
                                       k_rule_changed, k_rejected,   k_diagnostic,    k_apply_failed, k_apply_warning,
                                       k_overflow,   k_hook_lost,    k_check_failed,  k_start_failed,
                                       k_kernel_message, k_leftovers, k_deferred,    k_active_again,
-                                      k_log_late,   k_memberships,  k_membership_failed};
+                                      k_log_late,   k_memberships,  k_membership_failed,
+                                      k_member_dead, k_member_up,   k_probe_failed, k_health_file, k_health_changes};
 
 }  // namespace rudder::event

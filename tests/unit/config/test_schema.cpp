@@ -28,7 +28,7 @@ TEST_CASE("every key has one row in each of its tables, and a line of text") {
         INFO(spec.key);
         CHECK_FALSE(spec.doc.empty());
         CHECK_FALSE(spec.doc.ends_with('.'));
-        for (const TableBit table : {k_root, k_rule, k_match, k_action, k_target, k_set})
+        for (const TableBit table : {k_root, k_rule, k_match, k_action, k_target, k_set, k_group, k_member, k_health})
             if ((spec.tables & table) != 0) CHECK(find_key(table, spec.key) == &spec);
     }
 }

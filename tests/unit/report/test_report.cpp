@@ -231,6 +231,58 @@ TEST_CASE("equal snapshots give equal documents") {
 
 namespace {
 
+/// The fixture's steer rule by a group of one member, which is probed.
+Snapshot make_probed_snapshot() {
+    Snapshot snapshot = make_snapshot();
+    Group group;
+    group.name = "g";
+    group.members.resize(1);
+    group.members[0].way.via = "eth1";
+    group.members[0].way.next_hop = parse_ip_address("192.0.2.1");
+    snapshot.policy.rules[0].targets[0].group = "g";
+    snapshot.policy.groups = {group};
+    MemberProbe probe;
+    probe.task.order.type = HealthProbe::Type::tcp;
+    probe.task.order.destination = parse_ip_address("192.0.2.1").value();
+    probe.task.order.port = 80;
+    snapshot.probes[{"g", member_identity(group.members[0])}] = probe;
+    snapshot.taken_monotonic_us = 9'000'000;
+    return snapshot;
+}
+
+Json probe_of(const Snapshot& snapshot) {
+    return read(report_rules, snapshot)["rules"][0]["targets"][0]["members"][0]["probe"];
+}
+
+}  // namespace
+
+TEST_CASE("the probe of a member is reported with what is known by it") {
+    Snapshot snapshot = make_probed_snapshot();
+    CHECK(probe_of(snapshot) == Json::parse(R"({"type":"tcp","address":"192.0.2.1","port":80,"source":null,"health":"unknown","health_us":null,
+        "reason":"","is_held_down":false,"asked":0,"answered":0,"answers_in_a_row":0,"misses_in_a_row":0,"last_result":null,
+        "last_result_us":null,"rtt_us":null})"));
+    MemberState& state = snapshot.probes.begin()->second.state;
+    state.health = Health::dead;
+    state.since = std::chrono::seconds(4);
+    state.death = Miss{MissReason::refused, 0};
+    state.result_at = std::chrono::seconds(8);
+    state.answered = 3;
+    state.rtt = std::chrono::microseconds(250);
+    const Json dead = probe_of(snapshot);
+    CHECK(dead["health"] == "dead");
+    CHECK(dead["health_us"] == 5'000'000);
+    CHECK(dead["reason"] == "refused");
+    CHECK(dead["last_result"] == "answer");
+    CHECK(dead["last_result_us"] == 1'000'000);
+    CHECK(dead["rtt_us"] == 250);
+    snapshot.probes.begin()->second.trouble = "no file descriptors";
+    CHECK(probe_of(snapshot)["reason"] == "no file descriptors");
+    snapshot.probes.clear();
+    CHECK(probe_of(snapshot).is_null());
+}
+
+namespace {
+
 /// The fixture's multicast rule with `join`, whose groups are to be joined on eth0 and eth1.
 Snapshot make_joining_snapshot() {
     Snapshot snapshot = make_snapshot();

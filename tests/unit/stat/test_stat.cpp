@@ -181,6 +181,23 @@ TEST_CASE("what is wrong with the groups of a rule is said below the table") {
     CHECK(has(failed, "join-failed"));
 }
 
+TEST_CASE("the health of a member stands behind its share") {
+    const auto drawn = [](const Json& probe) {
+        const Json member = {{"via", "eth1"}, {"weight", 1}, {"tier", 1}, {"share", 1.0}, {"state", "up"}, {"probe", probe}};
+        const Json target = {{"members", Json::array({member})}};
+        std::string text = draw_rules({{"rules", Json::array({{{"name", "r"}, {"type", "steer"}, {"state", "active"}, {"targets", Json::array({target})}}})}}, {true, false});
+        std::replace(text.begin(), text.end(), '\n', ' ');
+        return text;
+    };
+    CHECK_FALSE(has(drawn(nullptr), "probe"));
+    CHECK(has(drawn({{"type", "tcp"}, {"address", "10.0.0.1"}, {"port", 80}, {"health", "up"}, {"reason", ""}, {"rtt_us", 340}}),
+              "probe tcp 10.0.0.1 port 80 up 0.3 ms"));
+    CHECK(has(drawn({{"type", "icmp"}, {"address", "10.0.0.1"}, {"health", "dead"}, {"reason", "no answer"}, {"rtt_us", 340}}),
+              "probe icmp 10.0.0.1 dead (no answer)"));
+    CHECK(has(drawn({{"type", "icmp"}, {"address", "10.0.0.1"}, {"health", "dead"}, {"reason", ""}, {"is_held_down", true}}),
+              "probe icmp 10.0.0.1 dead (held down)"));
+}
+
 TEST_CASE("the groups joined on an interface are counted beside its ingress hook") {
     const Json hooks = Json::array({{{"direction", "ingress"}}, {{"direction", "egress"}}});
     const auto drawn = [&](const Json& states) {
