@@ -167,6 +167,25 @@ TEST_CASE("a multicast packet sent to a unicast address starts with TTL 64") {
            k_redirect, leaving() / Ipv4{.dst = k_to, .ttl = 64} / Udp{} / payload(4)});
 }
 
+TEST_CASE("a packet sent to another group has the MAC of that group") {
+    const auto moved_to = [](const std::string& from, const std::string& group) {
+        Rule result = steer(from, to(group));
+        result.targets[0].next_hop_mac.reset();
+        return policy({result});
+    };
+    const auto leaving_to = [](const MacAddress& group) { return Ethernet{group, link_named("out0").mac, {}}; };
+    const Ethernet in4{.dst = {{1, 0, 0x5e, 1, 1, 1}}}, in6{.dst = {{0x33, 0x33, 0, 0, 0, 1}}};
+    for (const auto& [group, mac] : {std::pair{"239.9.8.7", MacAddress{{1, 0, 0x5e, 9, 8, 7}}},
+                                     std::pair{"232.129.255.254", MacAddress{{1, 0, 0x5e, 1, 0xff, 0xfe}}}}) {
+        check({group, moved_to("239.1.1.1/32", group), in4 / Ipv4{.dst = "239.1.1.1", .ttl = 9} / Udp{} / payload(21), k_redirect,
+               leaving_to(mac) / Ipv4{.dst = group, .ttl = 8} / Udp{} / payload(21)});
+    }
+    check({"v6", moved_to("ff05::1/128", "ff3e::8765:4321"), in6 / Ipv6{.dst = "ff05::1", .hop_limit = 9} / Udp{} / payload(21), k_redirect,
+           leaving_to(MacAddress{{0x33, 0x33, 0x87, 0x65, 0x43, 0x21}}) / Ipv6{.dst = "ff3e::8765:4321", .hop_limit = 8} / Udp{} / payload(21)});
+    check({"unicast to a group", moved_to("10.0.0.0/8", "239.9.8.7"), arriving() / before() / Udp{} / payload(21), k_redirect,
+           leaving_to(MacAddress{{1, 0, 0x5e, 9, 8, 7}}) / Ipv4{.dst = "239.9.8.7", .ttl = 63} / Udp{} / payload(21)});
+}
+
 TEST_CASE("egress through the device of the hook happens in place") {
     Rule in_place = steer("10.0.0.0/8", to(k_to), Direction::egress);
     in_place.targets[0].via = "in0";

@@ -15,6 +15,7 @@ WANTED = {
     "lib/systemd/system/rudderd.service", "lib/sysusers.d/rudder.conf", "lib/tmpfiles.d/rudder.conf", "lib/systemd/catalog/rudder.catalog",
     "share/man/man8/rudderd.8", "share/man/man1/rudderstat.1", "share/man/man5/rudder.toml.5",
     "share/doc/rudder/examples/10-ef-other-path.toml", "share/doc/rudder/examples/20-multicast-to-unicast.toml",
+    "share/doc/rudder/examples/21-multicast-to-multicast.toml",
     "share/doc/rudder/examples/30-udp-forwarder.toml", "share/doc/rudder/examples/31-udp-relay.toml",
     "share/doc/rudder/examples/32-fan-out.toml",
     "share/doc/rudder/examples/40-source-routing.toml", "share/doc/rudder/examples/50-ipv6.toml", "share/doc/rudder/examples/60-vlan.toml",

@@ -95,6 +95,25 @@ def copies_of_multicast_to_multicast_go_out_with_the_group_mac():
     expect_equal(mac_text(frames.frames(1, wanted=lambda f: b"." * 50 in f)[0][:6]), "01:00:5e:09:09:09", "destination MAC")
 
 
+def one_group_becomes_others_of_both_families():
+    for here, there, mac, family in (("239.1.1.1", "232.200.9.9", "01:00:5e:48:09:09", socket.AF_INET),
+                                     ("ff05::1234", "ff3e::9999:8888", "33:33:99:99:88:88", socket.AF_INET6)):
+        lab = Crossroads()
+        at_b = UdpReceiver(lab.b, 6004, family, group=there)
+        at_c, frames = UdpReceiver(lab.c, 5004, family, group=there), Capture(lab.c, "eth0")
+        Daemon(lab.router, {"20.toml": policy([(there, "eth2", "dst_port = 6004"), (there, "eth3", 'src_ip = "interface"')], group=here)},
+               name=here.replace(":", "-"))
+        sent = send_udp(lab.sender, here, 5004, 5, 100, ttl=4)
+        own = "10.10.3.254" if family == socket.AF_INET else "2001:db8:3::fe"
+        sender = lab.SENDER if family == socket.AF_INET else "2001:db8::2"
+        for receiver, source in ((at_b, sender), (at_c, own)):
+            got = receiver.collect(5)
+            expect_equal([d.payload for d in got], sent, f"datagrams of {there} at {receiver.namespace.name}")
+            expect_equal({(d.source, d.ttl) for d in got}, {(source, 3)}, f"source and TTL at {receiver.namespace.name}")
+        expect_equal(mac_text(frames.frames(1, wanted=lambda f: b"." * 50 in f)[0][:6]), mac, "destination MAC")
+        clear()
+
+
 def the_original_is_consumed_or_passes_as_the_rule_says():
     for original, arrives in (("consume", 0), ("pass", 10)):
         lab = Crossroads(1)
@@ -166,6 +185,7 @@ main(__doc__,
      ipv6_multicast_becomes_unicast,
      sixty_four_targets_get_a_copy_each,
      copies_of_multicast_to_multicast_go_out_with_the_group_mac,
+     one_group_becomes_others_of_both_families,
      the_original_is_consumed_or_passes_as_the_rule_says,
      unicast_can_be_replicated_too,
      a_target_whose_link_is_down_harms_no_other,
