@@ -161,6 +161,8 @@ enum rudder_action {
 
 #define RUDDER_RULE_ORIGINAL_PASSES 0x1u /* replicate: the original goes on, else it is consumed */
 #define RUDDER_RULE_FAILURE_DROPS 0x2u   /* steer: drop when it cannot be sent, else it goes on untouched */
+#define RUDDER_RULE_SAMPLES 0x4u         /* some target wants a sample only */
+#define RUDDER_RULE_EXCESS_DROPS 0x8u    /* what is beyond the limit is dropped, else it goes on untouched */
 
 /* What to do with a packet that matched. Index = rank. */
 struct rudder_rule {
@@ -169,7 +171,29 @@ struct rudder_rule {
 	__u16 target_count;  /* steer: 1; replicate, mirror: 1..64; else 0 */
 	__u32 first_target;  /* index into the target array */
 	__u32 counter_slot;  /* stable for the rule's name (invariant I6) */
+	__u32 limit;         /* number of its rudder_limit, 0: none */
+};
+
+#define RUDDER_LIMIT_SLOTS 16384u
+#define RUDDER_TICK_SHIFT 6   /* a tick is 2^-6 ns */
+#define RUDDER_PRICE_SHIFT 16 /* a price is in 2^-16 ticks */
+
+/* A rate limit. The limits of a policy lie before its targets: number i, from 1, begins i records before target 0. */
+struct rudder_limit {
+	__u64 price;       /* of one packet or byte */
+	__u64 burst;       /* ticks: what may come at once; less than 2^62.5 */
+	__u32 slot;        /* of its rudder_limit_state; stable for the rule or target */
+	__u32 terms;       /* stands for price, burst and owner */
+	__u32 is_per_byte; /* the price is that of a byte, else of a packet */
 	__u32 reserved;
+};
+
+/* What a limit has left, in a cache line of its own. BPF_MAP_TYPE_ARRAY limit_states, index = rudder_limit.slot. Written
+ * by the datapath only; see rudder_bucket.h. */
+struct rudder_limit_state {
+	__u64 full_at; /* ticks of the monotonic clock */
+	__u32 terms;   /* of the limit that wrote it */
+	__u32 reserved[13];
 };
 
 #define RUDDER_REWRITE_DST_IP 0x01u
@@ -212,7 +236,9 @@ struct rudder_target {
 	__u32 first_member; /* RUDDER_TARGET_GROUP: index of member 0 in the target array */
 	__u32 dst_be[4];    /* family of the rule's packets; IPv4 in [0] */
 	__u32 src_be[4];
-	__u32 reserved3[2];
+	__u32 sample;       /* copies: sent if a random number is below it, 0: always */
+	__u16 reserved2;
+	__u16 limit;        /* replicate: number of its rudder_limit, 0: none */
 };
 
 /* ---- next-hop table: BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, index = next-hop slot ---------------- */
@@ -311,10 +337,14 @@ RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, hook_offset) == 24
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v4) == 64, "rudder_blob_header.tree_v4");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v6) == 136, "rudder_blob_header.tree_v6");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_rule) == 16, "rudder_rule");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_limit) == 32, "rudder_limit");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_limit_state) == 64, "rudder_limit_state");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_target) == 64, "rudder_target");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, dst_be) == 24, "rudder_target.dst_be");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, hash_fields) == 13, "rudder_target.hash_fields");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, first_member) == 20, "rudder_target.first_member");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, sample) == 56, "rudder_target.sample");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, limit) == 62, "rudder_target.limit");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_group_table) == 8192, "rudder_group_table");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_next_hop) == 64, "rudder_next_hop");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_next_hop, gateway_be) == 24, "rudder_next_hop.gateway_be");

@@ -101,6 +101,14 @@ struct {
 	__type(value, __u64);
 } failures SEC(".maps");
 
+/* Slot of a limit -> what it has left. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, RUDDER_LIMIT_SLOTS);
+	__type(key, __u32);
+	__type(value, struct rudder_limit_state);
+} limit_states SEC(".maps");
+
 /* What rudder_forward has to do: the rest of it is scratch->macs. */
 struct rudder_forward {
 	__u32 ifindex;
@@ -147,6 +155,8 @@ struct rudder_scratch {
 	__u32 answer_mtu;                /* a packet that was too big: the least MTU in its way; else 0 */
 	__s32 failure_verdict;           /* for a packet that was not sent */
 	__u32 depth;                     /* how many clone redirects of other packets this one is inside of */
+	__u32 random;                    /* drawn once: targets with equal samples get copies of the same packets */
+	struct rudder_limit limit;       /* the one being asked */
 };
 
 struct {

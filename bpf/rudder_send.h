@@ -6,6 +6,7 @@
 #pragma once
 
 #include "rudder_count.h"
+#include "rudder_limit.h"
 #include "rudder_mark.h"
 #include "rudder_nest.h"
 #include "rudder_route.h"
@@ -183,7 +184,16 @@ static __always_inline int rudder_send_copy(struct __sk_buff *skb, struct rudder
 	return reason == RUDDER_REASON_NONE ? rudder_clone(skb, s, s->way.ifindex) : reason;
 }
 
-/* Sends one copy by scratch->target and counts what became of it. Returns enum rudder_reason. */
+static __always_inline int rudder_count_copy(const struct rudder_scratch *s, int reason)
+{
+	if (reason == RUDDER_REASON_NONE)
+		rudder_count_traffic(s->target.counter_slot, s->frame_bytes);
+	else if (reason != RUDDER_LEFT_OUT)
+		rudder_count_failure(s->target.counter_slot, reason);
+	return reason;
+}
+
+/* Sends one copy by scratch->target and counts what became of it. Returns enum rudder_reason or RUDDER_LEFT_OUT. */
 __attribute__((noinline)) int rudder_copy(struct __sk_buff *skb)
 {
 	struct rudder_scratch *s = rudder_get_scratch();
@@ -191,12 +201,10 @@ __attribute__((noinline)) int rudder_copy(struct __sk_buff *skb)
 
 	if (!s)
 		return RUDDER_REASON_BAD_POLICY;
-	reason = rudder_send_copy(skb, s);
+	reason = rudder_wants_copy(skb, s);
 	if (reason == RUDDER_REASON_NONE)
-		rudder_count_traffic(s->target.counter_slot, s->frame_bytes);
-	else
-		rudder_count_failure(s->target.counter_slot, reason);
-	return reason;
+		reason = rudder_send_copy(skb, s);
+	return rudder_count_copy(s, reason);
 }
 
 /* Puts the original's headers back after the last copy. */
@@ -216,8 +224,6 @@ __attribute__((noinline)) int rudder_restore(struct __sk_buff *skb)
 }
 
 /* ---- mirror ------------------------------------------------------------------------------------ */
-
-#define RUDDER_LEFT_OUT (-1) /* no reason: no copy is wanted */
 
 /* The frame as it is. A device gets no copies of packets that are on it already. */
 static __always_inline int rudder_send_mirrored(struct __sk_buff *skb, struct rudder_scratch *s)
@@ -244,10 +250,8 @@ __attribute__((noinline)) int rudder_mirror(struct __sk_buff *skb)
 
 	if (!s)
 		return RUDDER_REASON_BAD_POLICY;
-	reason = rudder_send_mirrored(skb, s);
+	reason = rudder_wants_copy(skb, s);
 	if (reason == RUDDER_REASON_NONE)
-		rudder_count_traffic(s->target.counter_slot, s->frame_bytes);
-	else if (reason != RUDDER_LEFT_OUT)
-		rudder_count_failure(s->target.counter_slot, reason);
-	return reason;
+		reason = rudder_send_mirrored(skb, s);
+	return rudder_count_copy(s, reason);
 }

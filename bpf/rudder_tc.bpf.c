@@ -16,6 +16,7 @@
 #include "rudder_closer.h"
 #include "rudder_forward.h"
 #include "rudder_group.h"
+#include "rudder_limit.h"
 #include "rudder_mark.h"
 #include "rudder_match.h"
 #include "rudder_send.h"
@@ -157,8 +158,8 @@ static __always_inline __s64 rudder_taken_target(const char *blob, __u32 index)
 	return member < 0 ? -1 : (__s64)(target->first_member + (__u32)member);
 }
 
-/* Copies that target into scratch memory; without a member, the group's own. The index goes through memory: the verifier
- * forgets where it came from, and its ways meet again. */
+/* Copies that target and its limit into scratch memory; without a member, the group's own. The index goes through
+ * memory: the verifier forgets where it came from, and its ways meet again. */
 static __always_inline int rudder_load_target(const char *blob, struct rudder_scratch *s, __u32 index)
 {
 	volatile __u32 *taken = &s->taken_target;
@@ -170,7 +171,7 @@ static __always_inline int rudder_load_target(const char *blob, struct rudder_sc
 	if (!target)
 		return -1;
 	s->target = *target;
-	return 0;
+	return s->target.limit ? rudder_load_limit(blob, s, s->target.limit) : 0;
 }
 
 static __always_inline int rudder_act_steer(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s,
@@ -250,6 +251,17 @@ static __always_inline int rudder_act_mirror(struct __sk_buff *skb, const char *
 	return RUDDER_NEXT;
 }
 
+/* Beyond its limit a rule does not treat a packet. */
+static __always_inline int rudder_is_excess(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s,
+					    const struct rudder_rule *rule)
+{
+	if (!rule->limit || rudder_load_limit(blob, s, rule->limit) || !rudder_is_limited(skb))
+		return 0;
+	rudder_count_traffic(rule->counter_slot, s->frame_bytes);
+	rudder_count_failure(rule->counter_slot, RUDDER_REASON_RATE_LIMITED);
+	return 1;
+}
+
 /* Takes the short way if the packet can; returns if it cannot. */
 static __always_inline void rudder_try_forward(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s,
 					       const struct rudder_rule *rule)
@@ -282,6 +294,8 @@ static __always_inline int rudder_act(struct __sk_buff *skb, const char *blob, s
 		rudder_count_failure(rule->counter_slot, reason);
 		return reason == RUDDER_REASON_LOOP ? RUDDER_DROP : RUDDER_NEXT;
 	}
+	if (rudder_is_excess(skb, blob, s, rule))
+		return rule->flags & RUDDER_RULE_EXCESS_DROPS ? RUDDER_DROP : RUDDER_NEXT;
 	if (rule->action == RUDDER_ACTION_STEER)
 		rudder_try_forward(skb, blob, s, rule);
 	s->answer_mtu = 0;
@@ -291,6 +305,8 @@ static __always_inline int rudder_act(struct __sk_buff *skb, const char *blob, s
 		return RUDDER_NEXT;
 	}
 	rudder_count_traffic(rule->counter_slot, s->frame_bytes);
+	if (rule->flags & RUDDER_RULE_SAMPLES)
+		s->random = bpf_get_prandom_u32();
 	switch (rule->action) {
 	case RUDDER_ACTION_DROP:
 		return RUDDER_DROP;

@@ -5,6 +5,7 @@
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
+#include "rudder_bucket.h"
 #include "rudder_icmp.h"
 #include "rudder_mark.h"
 #include "rudder_flow_hash.h"
@@ -111,4 +112,14 @@ __u32 host_flow_hash(const struct rudder_packet *packet, __u32 fields)
 __u32 host_group_place(__u32 hash)
 {
 	return rudder_group_place(hash);
+}
+
+__u64 host_cost(const struct rudder_limit *limit, __u32 packets, __u32 bytes)
+{
+	return rudder_cost(limit, packets, bytes);
+}
+
+int host_is_beyond(struct rudder_limit_state *state, __u64 now, __u64 cost, const struct rudder_limit *limit)
+{
+	return rudder_is_beyond(state, now, cost, limit);
 }

@@ -35,6 +35,10 @@ struct rudder_test_bucket {
 __u16 host_lasting_checksum(__u64 rest);
 int host_take_token(struct rudder_test_bucket *bucket, __u64 now_ns);
 
+/* rudder_bucket.h: in ticks, and whether a packet of that cost is beyond the limit. */
+__u64 host_cost(const struct rudder_limit *limit, __u32 packets, __u32 bytes);
+int host_is_beyond(struct rudder_limit_state *state, __u64 now, __u64 cost, const struct rudder_limit *limit);
+
 /* rudder_mark.h */
 int host_is_mark(__u32 tc_index);
 __u32 host_mark_passes(__u32 mark);

@@ -31,7 +31,7 @@ const VlanMatch k_vlan_any{true, {{1, 4095}}};
 bool is_same_rule(const Rule& a, const Rule& b) {
     return a.name == b.name && a.priority == b.priority && a.type == b.type && a.match == b.match &&
            a.targets == b.targets && a.original_passes == b.original_passes && a.failure_drops == b.failure_drops &&
-           a.join == b.join;
+           a.join == b.join && a.limit == b.limit && a.excess_drops == b.excess_drops;
 }
 
 bool is_same_group(const Group& a, const Group& b) {

@@ -5,6 +5,7 @@
 #include "core/base/heap_optional.hpp"
 #include "core/base/net_types.hpp"
 #include "core/base/rare_match.hpp"
+#include "core/base/rate_limit.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -87,6 +88,8 @@ struct Target {
     Rewrite rewrite;
     std::optional<std::uint32_t> table{};      ///< the kernel's route in that routing table
     std::string group{};                       ///< one of the members of that group
+    std::uint32_t sample = 1;                  ///< copies: of one packet out of that many, chosen at random
+    std::optional<RateLimit> limit{};          ///< replicate: copies beyond it are left out
     friend bool operator==(const Target&, const Target&) = default;
 };
 
@@ -142,6 +145,8 @@ struct Rule {
     bool failure_drops = false;
     std::optional<Join> join;     ///< only at ingress; `match.dst` then holds nothing but multicast host prefixes
     Location where;               ///< of the rule's name
+    std::optional<RateLimit> limit{};  ///< packets beyond it are not treated; not for drop
+    bool excess_drops = false;         ///< they are dropped; else they go on untouched
 };
 
 /// Same rule for the audit: equal in all but the place where it is written.

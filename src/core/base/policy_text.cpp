@@ -130,6 +130,8 @@ std::string copy_to_string(const Target& target) {
     }
     add_way_out(words, target);
     add_rewrite(words, rest);
+    if (target.sample != 1) words.add("sample", fmt::format("1/{}", target.sample));
+    if (target.limit) words.add("limit", to_string(*target.limit));
     return words.text();
 }
 
@@ -144,7 +146,13 @@ std::string replicate_to_string(const Rule& rule) {
 std::string mirror_to_string(const Rule& rule) {
     std::vector<std::string> devices;
     for (const Target& target : rule.targets) devices.push_back(target.via);
-    return "to " + list(devices, ",");
+    const std::uint32_t sample = rule.targets.empty() ? 1 : rule.targets.front().sample;
+    return "to " + list(devices, ",") + (sample == 1 ? "" : fmt::format(" sample 1/{}", sample));
+}
+
+std::string limit_to_string(const Rule& rule) {
+    const char* excess = rule.type == RuleType::mirror ? "" : rule.excess_drops ? ", excess drop" : ", excess pass";
+    return "limit " + to_string(*rule.limit) + excess;
 }
 
 }  // namespace
@@ -216,6 +224,7 @@ std::string action_to_string(const Rule& rule) {
     if (rule.type == RuleType::steer) text = steer_to_string(rule);
     if (rule.type == RuleType::replicate) text = replicate_to_string(rule);
     if (rule.type == RuleType::mirror) text = mirror_to_string(rule);
+    if (rule.limit) text += "; " + limit_to_string(rule);
     return rule.join ? text + "; " + join_to_string(*rule.join) : text;
 }
 

@@ -6,6 +6,7 @@
 #include "core/compile/groups.hpp"
 #include "core/compile/hooks.hpp"
 #include "core/compile/image.hpp"
+#include "core/compile/limit_table.hpp"
 #include "core/compile/limits.hpp"
 #include "core/compile/link_index.hpp"
 #include "core/compile/next_hops.hpp"
@@ -84,7 +85,7 @@ class Compiler {
 public:
     Compiler(const Policy& policy, const Topology& topology, const Slots& previous)
         : policy_(policy), topology_(topology), links_(topology), counters_(previous.counters, previous.uncleared_counters),
-          next_hops_(previous.next_hops, {}), groups_(previous.groups, {}) {
+          next_hops_(previous.next_hops, {}), groups_(previous.groups, {}), limits_(policy, previous.limits) {
         image_.slots.uncleared_counters = previous.uncleared_counters;
     }
 
@@ -140,22 +141,28 @@ private:
     Status write_rules() {
         header_.rule_count = static_cast<std::uint32_t>(policy_.rules.size());
         header_.rule_offset = static_cast<std::uint32_t>(blob_.reserve<rudder_rule>(policy_.rules.size()));
+        limits_.write(blob_, k_cache_line);
         header_.target_offset = static_cast<std::uint32_t>(blob_.align(k_cache_line));
         for (std::size_t rank = 0; rank < policy_.rules.size(); ++rank) {
             const Rule& rule = policy_.rules[rank];
             rudder_rule record = encode_rule(rule);
             record.counter_slot = counters_.assign({rule.name, -1});
+            record.limit = limits_.number_of({rule.name, -1});
             record.first_target = rule.type == RuleType::steer ? write_shared_target(rule) : write_targets(rule);
             blob_.put(header_.rule_offset + rank * sizeof(rudder_rule), record);
         }
         image_.slots.counters = counters_.take();
         image_.slots.next_hops = next_hops_.take();
         image_.slots.groups = groups_.take();
+        image_.slots.limits = limits_.take_slots();
         if (next_hops_.end() > k_max_next_hops) {
             return Error{"more than " + number(k_max_next_hops) + " next hops in this and the running policy"};
         }
         if (groups_.end() > RUDDER_GROUP_SLOTS) {
             return Error{"more than " + number(RUDDER_GROUP_SLOTS) + " groups in this and the running policy"};
+        }
+        if (limits_.end() > RUDDER_LIMIT_SLOTS) {
+            return Error{"more than " + number(RUDDER_LIMIT_SLOTS) + " limits in this and the running policy"};
         }
         return {};
     }
@@ -169,6 +176,7 @@ private:
             const Group* group = group_of(rule.targets[i]);
             rudder_target record = group == nullptr ? target_record(rule, rule.targets[i]) : group_record(*group, first_member);
             record.counter_slot = counters_.assign({rule.name, static_cast<std::int32_t>(i)});
+            record.limit = limit_of(rule, i);
             append_target(record);
             first_member += group == nullptr ? 0 : group->members.size();
         }
@@ -193,8 +201,13 @@ private:
             const GroupMember& member = group->members[i];
             rudder_target record = target_record(rule, member_target(rule.targets[index], member));
             record.counter_slot = counters_.assign({rule.name, static_cast<std::int32_t>(index), member_identity(member)});
+            record.limit = limit_of(rule, index);
             append_target(record);
         }
+    }
+
+    std::uint16_t limit_of(const Rule& rule, std::size_t index) const {
+        return static_cast<std::uint16_t>(limits_.number_of({rule.name, static_cast<std::int32_t>(index)}));
     }
 
     /// The one target of a steer rule. The rule's counter says what was sent there, so that rules with equal targets
@@ -324,6 +337,7 @@ private:
     SlotAssignment<CounterSlots> counters_;
     SlotAssignment<NextHopSlots> next_hops_;
     SlotAssignment<GroupSlots> groups_;
+    LimitTable limits_;
     std::unordered_map<std::string, std::uint32_t> shared_targets_;  ///< bytes of a record: its index
     std::optional<HookTable> hooks_;
     rudder_blob_header header_{};

@@ -96,6 +96,7 @@ struct Slots {
     CounterSlots counters;
     NextHopSlots next_hops;
     GroupSlots groups;
+    CounterSlots limits{};                       ///< of the map limit_states, by rule or target
     std::set<std::uint32_t> uncleared_counters;  ///< released, but zeroing failed: not to be handed out
     friend bool operator==(const Slots&, const Slots&) = default;
 };

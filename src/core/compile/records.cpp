@@ -82,6 +82,11 @@ void set_ttl(const Rule& rule, const Rewrite& rewrite, rudder_target& record) {
     }
 }
 
+/// One random number of 32 bits out of `sample` is below it.
+std::uint32_t sample_threshold(std::uint32_t sample) {
+    return static_cast<std::uint32_t>((std::uint64_t{1} << 32) / sample);
+}
+
 rudder_hook hook_record(const HookSpec& hook, const HookTable& hooks, const Topology& topology, const Stacking& stacking) {
     const auto has_hook = [&hooks](Direction direction) {
         return [&hooks, direction](std::uint32_t ifindex) { return hooks.contains({ifindex, direction}); };
@@ -117,10 +122,14 @@ std::optional<std::vector<rudder_hook>> hash_hooks(const std::vector<rudder_hook
 }  // namespace
 
 rudder_rule encode_rule(const Rule& rule) {
+    const bool has_samples = std::any_of(rule.targets.begin(), rule.targets.end(),
+                                         [](const Target& target) { return target.sample != 1; });
     rudder_rule record{};
     record.action = action_of(rule.type);
     record.flags = static_cast<std::uint8_t>((rule.original_passes ? RUDDER_RULE_ORIGINAL_PASSES : 0u) |
-                                             (rule.failure_drops ? RUDDER_RULE_FAILURE_DROPS : 0u));
+                                             (rule.failure_drops ? RUDDER_RULE_FAILURE_DROPS : 0u) |
+                                             (rule.excess_drops ? RUDDER_RULE_EXCESS_DROPS : 0u) |
+                                             (has_samples ? RUDDER_RULE_SAMPLES : 0u));
     record.target_count = static_cast<std::uint16_t>(rule.targets.size());
     return record;
 }
@@ -134,6 +143,7 @@ rudder_target encode_target(const Rule& rule, const Target& target, const Target
     set_addresses(target.rewrite, now.src_ip, record);
     set_ports_and_dscp(target.rewrite, record);
     set_ttl(rule, target.rewrite, record);
+    record.sample = target.sample == 1 ? 0 : sample_threshold(target.sample);
     return record;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/config/codes.hpp"
 #include "core/config/read_join.hpp"
+#include "core/config/read_limit.hpp"
 #include "core/config/read_rule.hpp"
 #include "core/config/text.hpp"
 #include "core/config/values.hpp"
@@ -33,6 +34,10 @@ struct WayOutReader {
 
 std::optional<std::uint16_t> read_port(const Reading&, const KeySpec&, const ConfigValue& value) {
     return static_cast<std::uint16_t>(*value.as_integer());
+}
+
+std::optional<std::uint32_t> read_sample(const Reading&, const KeySpec&, const ConfigValue& value) {
+    return static_cast<std::uint32_t>(*value.as_integer());
 }
 
 std::optional<IpAddress> refuse(const Reading& reading, std::string_view code, const ConfigValue& value,
@@ -136,10 +141,12 @@ void read_targets(const Reading& reading, RuleScope& scope, const ConfigEntry& e
         }
         check_keys(reading, k_target, k_replicate, *table, item.span);
         add_way_out(reading, scope, *table, k_target, rule, tables);
+        WayOutReader{reading, *table, k_target}.field("sample", rule.targets.back().sample, read_sample);
+        rule.targets.back().limit = read_target_limit(reading, *table);
     }
 }
 
-/// One target for each interface of `via`.
+/// One target for each interface of `via`, all alike.
 void read_mirror(const Reading& reading, const Limits& limits, const ConfigTable& table, Rule& rule, RuleTables& tables) {
     const ConfigEntry* via = find_entry(table, "via");
     if (via == nullptr) return;
@@ -148,6 +155,8 @@ void read_mirror(const Reading& reading, const Limits& limits, const ConfigTable
                       fmt::format("the rule has {} targets; the limit is {}", items->size(), limits.targets));
         return;
     }
+    Target copy;
+    WayOutReader{reading, table, k_action}.field("sample", copy.sample, read_sample);
     KeySpec spec = *find_key(k_action, "via");
     spec.is_list_allowed = true;
     (void)for_each_scalar(reading, spec, via->value, [&](const ConfigValue& value) {
@@ -158,8 +167,8 @@ void read_mirror(const Reading& reading, const Limits& limits, const ConfigTable
             reading.error(code::named_twice, value.span, fmt::format("{} is named twice", quoted(*device)));
             return false;
         }
-        rule.targets.push_back({});
-        rule.targets.back().via = *device;
+        copy.via = *device;
+        rule.targets.push_back(copy);
         tables.ways_out.push_back(&table);
         tables.groups.push_back(nullptr);
         return true;
@@ -199,6 +208,7 @@ void read_action(const Reading& reading, RuleScope& scope, const ConfigTable& ta
             read_targets(reading, scope, *targets, rule, tables);
     }
     if (rule.type == RuleType::mirror) read_mirror(reading, scope.limits, table, rule, tables);
+    if (rule.type != RuleType::drop) read_rule_limit(reading, table, rule);
     read_join(reading, table, rule);
     tables.action = &table;
 }

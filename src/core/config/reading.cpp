@@ -119,7 +119,7 @@ std::string example_value(const KeySpec& spec) {
         case ValueKind::word:
             return fmt::format("\"{}\"", spec.words.front());
         case ValueKind::integer:
-            return spec.key == "priority" ? "100" : spec.key == "weight" ? "2" : spec.key == "tier" ? "1" : spec.key == "rise" || spec.key == "fall" ? "3" : "8080";
+            return spec.key.ends_with("port") ? "8080" : spec.key == "weight" ? "2" : spec.key == "tier" ? "1" : spec.key == "rise" || spec.key == "fall" ? "3" : "100";
         case ValueKind::boolean:
             return "true";
         case ValueKind::interface_pattern:
@@ -138,6 +138,8 @@ std::string example_value(const KeySpec& spec) {
             return "\"ef\"";
         case ValueKind::protocol:
             return "\"tcp\"";
+        case ValueKind::rate:
+            return "\"10mbit\"";
         case ValueKind::ttl:
             return "64";
         case ValueKind::vlan:

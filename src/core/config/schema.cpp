@@ -12,6 +12,7 @@ constexpr std::string_view k_type_words[] = {"steer", "replicate", "drop", "pass
 constexpr std::string_view k_direction_words[] = {"ingress", "egress"};
 constexpr std::string_view k_on_failure_words[] = {"pass", "drop"};
 constexpr std::string_view k_original_words[] = {"consume", "pass"};
+constexpr std::string_view k_excess_words[] = {"pass", "drop"};
 constexpr std::string_view k_src_ip_words[] = {"interface"};
 constexpr std::string_view k_hash_words[] = {"5-tuple", "src-ip", "dst-ip", "src-port", "dst-port", "protocol"};
 constexpr std::string_view k_probe_words[] = {"icmp", "tcp", "udp"};
@@ -27,6 +28,7 @@ constexpr std::string_view k_protocol_words[] = {"any",  "tcp",  "udp", "icmp", 
                                                  "ospf", "vrrp", "pim", "ipip", "ipv6",    "l2tp"};
 
 constexpr std::uint8_t k_sending = k_steer | k_replicate;
+constexpr std::uint8_t k_limited = k_steer | k_replicate | k_mirror | k_pass;
 constexpr std::uint8_t k_joining = k_steer | k_replicate | k_mirror;
 constexpr std::uint16_t k_way_out = k_action | k_target;
 constexpr std::uint16_t k_member_too = k_way_out | k_member;
@@ -146,8 +148,22 @@ constexpr KeySpec k_keys[] = {
      .default_text = "any", .code = code::bad_address},
     {.tables = k_way_out, .key = "snap", .kind = k_later, .doc = "bytes of the packet to copy",
      .types = k_replicate | k_mirror | k_capture},
-    {.tables = k_way_out, .key = "sample", .kind = k_later, .doc = "one packet out of that many",
-     .types = k_replicate | k_mirror | k_capture},
+    {.tables = k_action, .key = "sample", .kind = ValueKind::integer, .doc = "copies of one packet out of that many",
+     .types = k_mirror | k_capture, .minimum = 1, .maximum = 1000000, .default_text = "1", .code = code::out_of_range},
+    {.tables = k_target, .key = "sample", .kind = ValueKind::integer, .doc = "copies of one packet out of that many",
+     .types = k_replicate, .minimum = 1, .maximum = 1000000, .default_text = "1", .code = code::out_of_range},
+    {.tables = k_action, .key = "limit", .kind = ValueKind::rate,
+     .doc = "rate up to which packets are treated, such as \"1000pps\" or \"10mbit\"", .types = k_limited,
+     .default_text = "none", .code = code::bad_rate},
+    {.tables = k_target, .key = "limit", .kind = ValueKind::rate,
+     .doc = "rate up to which copies are sent, such as \"1000pps\" or \"10mbit\"", .types = k_replicate,
+     .default_text = "none", .code = code::bad_rate},
+    {.tables = k_way_out, .key = "burst", .kind = ValueKind::integer,
+     .doc = "packets, or bytes of a limit in bits, that may come at once", .types = k_limited, .minimum = 1,
+     .maximum = 1000000000, .default_text = "what the limit carries in 100 ms", .code = code::out_of_range},
+    {.tables = k_action, .key = "excess", .kind = ValueKind::word,
+     .doc = "what becomes of packets beyond the limit", .types = k_sending | k_pass, .words = k_excess_words,
+     .default_text = "drop", .code = code::unknown_excess},
     {.tables = k_action, .key = "queue", .kind = k_later, .doc = "receive queue of the socket", .types = k_tap},
 
     {.tables = k_group, .key = "name", .kind = ValueKind::name, .doc = "name of the group, unique over all files",

@@ -51,6 +51,7 @@ enum class ValueKind : std::uint8_t {
     ports,              ///< integer, or string "lo-hi"; "@set" in a match
     dscp,               ///< integer, or string: one of `words`
     protocol,           ///< integer, or string: one of `words`
+    rate,               ///< string: number and unit, such as "1000pps" or "10mbit"
     ttl,                ///< integer, or string "keep"
     vlan,               ///< integer, or string "lo-hi", "none" or "any"
     range,              ///< integer, or string "lo-hi"

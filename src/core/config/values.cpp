@@ -183,6 +183,15 @@ std::optional<std::uint8_t> read_dscp(const Reading& reading, const KeySpec& spe
     return dscp;
 }
 
+std::optional<RateLimit> read_rate(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
+    const std::string& text = *value.as_string();
+    const std::optional<RateLimit> limit = parse_rate_limit(text);
+    if (!limit)
+        reading.error(spec.code, value.span,
+                      fmt::format("{} is no rate; allowed are 1pps to 1000mpps and 1kbit to 1000gbit", quoted(text)));
+    return limit;
+}
+
 std::optional<TtlAction> read_ttl(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
     if (const std::int64_t* number = value.as_integer())
         return TtlAction{TtlAction::Mode::set, static_cast<std::uint8_t>(*number)};

@@ -27,6 +27,7 @@ namespace rudder {
                                                    const ConfigValue& value);
 [[nodiscard]] std::optional<std::uint8_t> read_dscp(const Reading& reading, const KeySpec& spec,
                                                     const ConfigValue& value);
+[[nodiscard]] std::optional<RateLimit> read_rate(const Reading& reading, const KeySpec& spec, const ConfigValue& value);
 [[nodiscard]] std::optional<TtlAction> read_ttl(const Reading& reading, const KeySpec& spec, const ConfigValue& value);
 [[nodiscard]] std::optional<std::string> read_device(const Reading& reading, const KeySpec& spec,
                                                      const ConfigValue& value);

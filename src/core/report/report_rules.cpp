@@ -73,6 +73,12 @@ Json rewrite_json(const Rewrite& rewrite) {
     return fields;
 }
 
+/// In packets or bits per second; the burst in packets or bytes.
+void add_limit(Json& out, const RateLimit& limit) {
+    const bool is_packets = limit.unit == RateLimit::Unit::packets;
+    out["limit"] = {{"unit", is_packets ? "pps" : "bit/s"}, {"rate", limit.per_second}, {"burst", limit.burst}};
+}
+
 /// Which neighbour the target's packets go to.
 std::string next_hop_kind(const Target& target) {
     if (target.next_hop_mac) return "static";
@@ -99,6 +105,8 @@ public:
         out["action"] = action_to_string(rule);
         if (rule.type == RuleType::replicate) out["original"] = rule.original_passes ? "pass" : "consume";
         if (rule.type == RuleType::steer) out["on_failure"] = rule.failure_drops ? "drop" : "pass";
+        if (rule.limit) add_limit(out, *rule.limit);
+        if (rule.limit && rule.type != RuleType::mirror) out["excess"] = rule.excess_drops ? "drop" : "pass";
         add_state(out, rank);
         counts_.add_counts(out, {rule.name, -1});
         out["join"] = rule_joins_json(snapshot_, rule);
@@ -140,6 +148,8 @@ private:
         out["via"] = target.via;
         out["rewrite"] = rewrite_json(target.rewrite);
         out["next_hop_kind"] = next_hop_kind(target);
+        if (target.sample != 1) out["sample"] = target.sample;
+        if (target.limit) add_limit(out, *target.limit);
         add_next_hop(out, rule, target, blob_.target_of(static_cast<std::uint32_t>(rank), index));
         counts_.add_target_counts(out, rule, index);
         return out;

@@ -115,6 +115,20 @@ TEST_CASE("a mirror action names its interfaces") {
     CHECK(to_string(RuleType::mirror) == "mirror");
 }
 
+TEST_CASE("an action names its limits and samples") {
+    Rule sampled = rule_of(RuleType::mirror, {target_to("eth1")});
+    sampled.targets[0].sample = 100;
+    sampled.limit = parse_rate_limit("5mbit");
+    CHECK(action_to_string(sampled) == "to eth1 sample 1/100; limit 5mbit");
+    Rule police = rule_of(RuleType::pass);
+    police.limit = RateLimit{RateLimit::Unit::packets, 1000, 7};
+    police.excess_drops = true;
+    CHECK(action_to_string(police) == "pass; limit 1kpps burst 7, excess drop");
+    Rule fan = rule_of(RuleType::replicate, {target_to("eth1")});
+    fan.targets[0].limit = parse_rate_limit("10pps");
+    CHECK(action_to_string(fan) == "1 target: via eth1 limit 10pps");
+}
+
 TEST_CASE("pass and drop are their own action") {
     CHECK(action_to_string(rule_of(RuleType::pass)) == "pass");
     CHECK(action_to_string(rule_of(RuleType::drop)) == "drop");

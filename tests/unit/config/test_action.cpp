@@ -66,6 +66,39 @@ TEST_CASE("a mirror rule has a target for each interface of via") {
     CHECK(policy_of(head + "action.via = \"eth9\"\n").rules.at(0).targets.size() == 1);
 }
 
+TEST_CASE("a limit has a burst, and what is beyond it is dropped unless the original goes on anyway") {
+    using Unit = RateLimit::Unit;
+    const auto rule_with = [](const std::string& type, const std::string& action) {
+        return policy_of("[[rule]]\nname = \"r\"\npriority = 1\ntype = \"" + type + "\"\nmatch.interface = \"eth0\"\naction = { " + action +
+                         " }\n").rules.at(0);
+    };
+    const Rule steer = rule_with("steer", "via = \"eth1\", limit = \"20kpps\"");
+    CHECK(steer.limit == RateLimit{Unit::packets, 20'000, 2'000});
+    CHECK(steer.excess_drops);
+    const Rule passing = rule_with("steer", "via = \"eth1\", limit = \"10Mbit\", burst = 3000, excess = \"pass\"");
+    CHECK(passing.limit == RateLimit{Unit::bits, 10'000'000, 3'000});
+    CHECK_FALSE(passing.excess_drops);
+    CHECK(rule_with("pass", "limit = \"1pps\"").excess_drops);
+    CHECK(rule_with("replicate", "limit = \"1pps\", targets = [{ via = \"eth1\" }]").excess_drops);
+    CHECK_FALSE(rule_with("replicate", "limit = \"1pps\", original = \"pass\", targets = [{ via = \"eth1\" }]").excess_drops);
+    CHECK_FALSE(rule_with("mirror", "limit = \"1pps\", via = \"eth1\"").excess_drops);
+    CHECK_FALSE(rule_with("steer", "via = \"eth1\"").limit);
+}
+
+TEST_CASE("a target has a limit and a sample of its own, those of a mirror rule are alike") {
+    const std::string head = "[[rule]]\nname = \"r\"\npriority = 1\nmatch.interface = \"eth0\"\n";
+    const Rule fan = policy_of(head + "type = \"replicate\"\n[[rule.action.targets]]\nvia = \"eth1\"\nlimit = \"5pps\"\nburst = 9\n"
+                               "[[rule.action.targets]]\nvia = \"eth2\"\nsample = 100\n").rules.at(0);
+    CHECK(fan.targets[0].limit == RateLimit{RateLimit::Unit::packets, 5, 9});
+    CHECK(fan.targets[0].sample == 1);
+    CHECK_FALSE(fan.targets[1].limit);
+    CHECK(fan.targets[1].sample == 100);
+    CHECK_FALSE(fan.limit);
+    const Rule tapped = policy_of(head + "type = \"mirror\"\naction = { via = [\"eth1\", \"eth2\"], sample = 7 }\n").rules.at(0);
+    CHECK(tapped.targets[0].sample == 7);
+    CHECK(tapped.targets[1].sample == 7);
+}
+
 TEST_CASE("drop and pass need no action, and an empty one does no harm") {
     for (const std::string type : {"drop", "pass"}) {
         const std::string head =
