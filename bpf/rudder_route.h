@@ -9,6 +9,8 @@
 
 #define RUDDER_FIB_LOOKUP_TBID (1u << 3) /* BPF_FIB_LOOKUP_TBID, Linux 6.5 and some stable kernels */
 
+#define RUDDER_LOOPBACK_IFINDEX 1 /* in every network namespace: LOOPBACK_IFINDEX, include/net/flow.h */
+
 /* The table's number shares its place with the VLAN of the answer, which headers before 6.5 know by that name only. */
 static __always_inline void rudder_set_query_table(struct bpf_fib_lookup *query, __u32 table)
 {
@@ -78,6 +80,11 @@ __attribute__((noinline)) int rudder_look_up_table(struct __sk_buff *skb)
 		return RUDDER_REASON_BAD_POLICY;
 	rudder_fill_table_query(skb, s, &query);
 	verdict = bpf_fib_lookup(skb, &query, sizeof(query), BPF_FIB_LOOKUP_DIRECT | RUDDER_FIB_LOOKUP_TBID);
+	/* A host that is no router sends what is its own: there the forwarding of its loopback may be switched on alone. */
+	if (verdict == BPF_FIB_LKUP_RET_FWD_DISABLED && s->direction == RUDDER_EGRESS) {
+		query.ifindex = RUDDER_LOOPBACK_IFINDEX;
+		verdict = bpf_fib_lookup(skb, &query, sizeof(query), BPF_FIB_LOOKUP_DIRECT | RUDDER_FIB_LOOKUP_TBID);
+	}
 	if (verdict != BPF_FIB_LKUP_RET_SUCCESS && verdict != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return rudder_lookup_reason(verdict);
 	s->way.ifindex = query.ifindex;

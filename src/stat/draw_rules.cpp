@@ -27,6 +27,12 @@ std::string destination_text(const Json& target) {
     return (address == "-" ? "" : address + " ") + (port == "-" ? "" : "port " + port + " ");
 }
 
+/// "eth1" or "table 100"
+std::string way_text(const Json& way) {
+    const std::string table = text_of(way, "table");
+    return table == "-" ? text_of(way, "via") : "table " + table;
+}
+
 std::string copy_text(const Json& target) {
     const std::string mac = text_of(target, "mac");
     if (text_of(target, "group") != "-") return destination_text(target) + "group " + text_of(target, "group");
@@ -49,7 +55,7 @@ std::string probe_text(const Json& member) {
 std::string member_text(const Json& member) {
     std::string text = text_of(member, "dst_ip") == "-" ? "" : text_of(member, "dst_ip") + " ";
     if (text_of(member, "dst_port") != "-") text += "port " + text_of(member, "dst_port") + " ";
-    text += "via " + text_of(member, "via");
+    text += "via " + way_text(member);
     if (text_of(member, "next_hop") != "-") text += " next-hop " + text_of(member, "next_hop");
     const Json* share = find(member, "share");
     const double percent = share != nullptr && share->is_number() ? share->get<double>() * 100 : 0;

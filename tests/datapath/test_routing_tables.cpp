@@ -155,6 +155,20 @@ TEST_CASE("where the kernel forwards nothing it does not answer, and that is cou
     set_forwarding("in0", true);
 }
 
+TEST_CASE("at egress the forwarding of the loopback is enough") {
+    if (!is_ready()) return;
+    const Frame in = arriving() / Ipv4{.dst = "10.1.2.3"} / Udp{} / payload(30);
+    REQUIRE(datapath().publish(policy({by_table("10.0.0.0/8", 100, {}, Direction::egress)}), topology()));
+    const auto verdict = [&] { return datapath().run(in, link_named("in0").ifindex, Direction::egress).verdict; };
+    set_forwarding("in0", false);
+    set_forwarding("lo", false);
+    CHECK(verdict() == k_next);
+    CHECK((datapath().counts().failures[{{"r", -1}, RUDDER_REASON_FORWARDING_OFF}] == 1));
+    set_forwarding("lo", true);
+    CHECK(verdict() == k_redirect);
+    set_forwarding("in0", true);
+}
+
 TEST_CASE("a member of a group may be a routing table") {
     if (!is_ready()) return;
     Group group;

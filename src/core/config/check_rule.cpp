@@ -199,12 +199,25 @@ void check_source_family(const Reading& reading, const RuleTables& tables, const
     }
 }
 
-/// What a rule's match makes impossible for a member of its group.
-void check_members(const Reading& reading, const ConfigTable& table, const Match& match, const Target& target, const Group& group) {
+/// See refuse_beside_table, for a member that names a routing table.
+void check_member_by_table(const Reading& reading, const ConfigTable& table, const Rule& rule, const Target& way) {
+    if (rule.type == RuleType::replicate)
+        reading.error(code::key_not_supported, find_entry(table, "group")->value.span,
+                      "a routing table as `via` of a member is not supported yet for copies", "name interfaces in the group");
+    if (way.rewrite.is_src_of_interface)
+        reading.error(code::route_and_way, find_entry(table, "src_ip")->value.span,
+                      "which interface a member by routing table leaves by is known only when the packet is routed",
+                      "write the address, or name interfaces in the group");
+}
+
+/// What a rule makes impossible for a member of its group.
+void check_members(const Reading& reading, const ConfigTable& table, const Rule& rule, const Target& target, const Group& group) {
+    const Match& match = rule.match;
     const bool has_ports = !match.ip_proto || ip_protocol_has_ports(*match.ip_proto);
     for (const GroupMember& member : group.members) {
         const Target way = member_target(target, member);
         check_hairpin(reading, table, "group", match, way);
+        if (way.table) check_member_by_table(reading, table, rule, way);
         if (!has_ports && member.way.rewrite.dst_port)
             reading.error(code::port_rewrite_no_ports, find_entry(table, "group")->value.span,
                           fmt::format("the group sets `dst_port`: the rule matches protocol {}, which has no ports",
@@ -240,7 +253,7 @@ void check_targets(const Reading& reading, const RuleTables& tables, const Rule&
         if (rule.type == RuleType::mirror)
             check_mirror(reading, *tables.ways_out[i], rule.match, rule.targets[i]);
         else if (tables.groups[i] != nullptr)
-            check_members(reading, *tables.ways_out[i], rule.match, rule.targets[i], *tables.groups[i]);
+            check_members(reading, *tables.ways_out[i], rule, rule.targets[i], *tables.groups[i]);
         else
             check_hairpin(reading, *tables.ways_out[i], "via", rule.match, rule.targets[i]);
     }

@@ -193,6 +193,8 @@ constexpr CodeInfo k_codes[] = {
      "split the group"},
     {code::too_many_groups, "the set has too many groups",
      "rules may share groups"},
+    {code::route_and_way, "a key stands beside a routing table that decides it",
+     "leave it out, or name the interface in `via`"},
     {code::source_family, "the source is to be that of the interface, but the rule is for both address families",
      "state the family in the match, such as dst_ip = \"0.0.0.0/0\" or \"::/0\""},
     {code::named_twice, "an interface is named twice to mirror to", "name each interface once"},

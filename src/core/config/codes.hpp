@@ -113,6 +113,7 @@ inline constexpr std::string_view mixed_members = "E0715";
 inline constexpr std::string_view no_weight = "E0716";
 inline constexpr std::string_view too_many_members = "E0717";
 inline constexpr std::string_view too_many_groups = "E0718";
+inline constexpr std::string_view route_and_way = "E0719";
 inline constexpr std::string_view source_family = "E0720";
 inline constexpr std::string_view named_twice = "E0721";
 inline constexpr std::string_view bad_rate = "E0722";

@@ -63,6 +63,34 @@ std::optional<IpAddress> read_destination(const Reading& reading, const KeySpec&
     return address;
 }
 
+/// What the kernel's route decides, or what must be known before it is asked.
+void refuse_beside_table(const Reading& reading, const ConfigTable& table) {
+    for (const std::string_view key : {"next_hop", "next_hop_mac"})
+        if (const ConfigEntry* entry = find_entry(table, key))
+            reading.error(code::route_and_way, entry->key_span, fmt::format("`{}` stands beside a routing table as `via`", key),
+                          "the kernel's route says it; leave it out, or name the interface");
+    const ConfigEntry* source = find_entry(table, "src_ip");
+    const std::string* text = source == nullptr ? nullptr : source->value.as_string();
+    if (text != nullptr && is_same_word(*text, "interface"))
+        reading.error(code::route_and_way, source->value.span, "which interface the packet leaves by is known only when it is routed",
+                      "write the address, or name the interface in `via`");
+}
+
+/// One interface, or { table = N }.
+void read_via(const WayOutReader& reader, Target& target) {
+    const ConfigEntry* entry = find_entry(reader.table, "via");
+    const ConfigTable* route = entry == nullptr ? nullptr : entry->value.as_table();
+    if (route == nullptr) return reader.field("via", target.via, read_device);
+    if (reader.table_bit == k_target)
+        return reader.reading.error(code::key_not_supported, entry->value.span, "a routing table as `via` is not supported yet for copies",
+                                    "name one interface");
+    check_keys(reader.reading, k_route, k_every_type, *route, entry->value.span);
+    const ConfigEntry* number = find_entry(*route, "table");
+    if (number != nullptr && check_scalar(reader.reading, *find_key(k_route, "table"), number->value))
+        target.table = static_cast<std::uint32_t>(*number->value.as_integer());
+    refuse_beside_table(reader.reading, reader.table);
+}
+
 /// The word stands for an address that only the running system knows.
 void read_source_rewrite(const WayOutReader& reader, Rewrite& rewrite) {
     const ConfigEntry* entry = find_entry(reader.table, "src_ip");
@@ -180,7 +208,7 @@ void read_mirror(const Reading& reading, const Limits& limits, const ConfigTable
 Target read_way_out(const Reading& reading, const ConfigTable& table, TableBit table_bit) {
     Target target;
     const WayOutReader reader{reading, table, table_bit};
-    reader.field("via", target.via, read_device);
+    read_via(reader, target);
     reader.field("next_hop", target.next_hop, read_next_hop);
     reader.field("next_hop_mac", target.next_hop_mac, read_mac);
     reader.field("dst_ip", target.rewrite.dst_ip, read_destination);

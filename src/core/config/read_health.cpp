@@ -199,6 +199,9 @@ private:
 /// Everybody that the group lets ask about must be there, and of the address family of the member's packets.
 void check_members(const Reading& reading, const Span& health, const Group& group) {
     for (const GroupMember& member : group.members) {
+        if (member.way.table)
+            return reading.error(code::nobody_to_ask, health, "a member by routing table cannot be asked: its interface is not known",
+                                 "name the interfaces of all members");
         const auto asked = probe_destination(*group.probe, member);
         if (!asked || !is_host(*asked))
             return reading.error(

@@ -12,7 +12,7 @@
 namespace rudder {
 namespace {
 
-constexpr TableBit k_tables[] = {k_rule, k_match, k_action, k_target, k_set, k_group, k_member, k_health};
+constexpr TableBit k_tables[] = {k_rule, k_match, k_action, k_target, k_set, k_group, k_member, k_health, k_route};
 
 /// "a steer or replicate rule"
 std::string types_phrase(std::uint8_t types) {
@@ -181,12 +181,6 @@ bool is_number(std::string_view text) {
     return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-/// `via = { table = 5 }` will name a routing table; it is refused by name, as all that is to come.
-bool is_routing_table(const KeySpec& spec, const ConfigValue& value) {
-    const ConfigTable* table = value.as_table();
-    return spec.kind == ValueKind::device && table != nullptr && find_entry(*table, "table") != nullptr;
-}
-
 void report_type(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
     std::string wanted = takes_integer(spec.kind) ? "an integer" : "a string";
     if (spec.kind == ValueKind::boolean) wanted = "true or false";
@@ -246,12 +240,6 @@ bool check_scalar(const Reading& reading, const KeySpec& spec, const ConfigValue
     if (value.as_string() != nullptr && takes_string(spec.kind)) return true;
     if (value.as_boolean() != nullptr && spec.kind == ValueKind::boolean) return true;
     const std::int64_t* number = value.as_integer();
-    if (is_routing_table(spec, value)) {
-        reading.error(code::key_not_supported, value.span,
-                      fmt::format("`{} = {{ table = ... }}`, a routing table, is not supported yet", spec.key),
-                      "name one interface, " + example(spec));
-        return false;
-    }
     if (number == nullptr || !takes_integer(spec.kind)) {
         report_type(reading, spec, value);
         return false;

@@ -114,7 +114,7 @@ constexpr KeySpec k_keys[] = {
      .doc = "what becomes of a packet that cannot be sent", .types = k_steer, .words = k_on_failure_words,
      .default_text = "pass", .code = code::unknown_on_failure},
     {.tables = k_member_too, .key = "via", .kind = ValueKind::device,
-     .doc = "interface through which the packet leaves; mirror: or a list", .types = k_sending | k_mirror, .is_required = true,
+     .doc = "interface through which the packet leaves, or { table = N }; mirror: or a list", .types = k_sending | k_mirror, .is_required = true,
      .code = code::bad_device},
     {.tables = k_member_too, .key = "next_hop", .kind = ValueKind::address,
      .doc = "gateway on that interface; without it the route to the destination", .types = k_sending,
@@ -205,6 +205,10 @@ constexpr KeySpec k_keys[] = {
     {.tables = k_health, .key = "expect", .kind = ValueKind::bytes, .doc = "what the answer begins with", .minimum = 1,
      .maximum = 512, .default_text = "any answer", .unit = "bytes", .code = code::bad_bytes},
 
+    {.tables = k_route, .key = "table", .kind = ValueKind::integer,
+     .doc = "number of the routing table in which the kernel looks the packet up", .is_required = true, .minimum = 1,
+     .maximum = 4294967295, .code = code::out_of_range},
+
     {.tables = k_set, .key = "name", .kind = ValueKind::name, .doc = "name of the set, unique over all files",
      .is_required = true, .minimum = 1, .maximum = 64, .unit = "bytes", .code = code::bad_name},
     {.tables = k_set, .key = "prefixes", .kind = ValueKind::prefix, .doc = "IPv4 and IPv6 prefixes",
@@ -269,6 +273,8 @@ std::string_view table_title(TableBit table) {
             return "[[group.members]]";
         case k_health:
             return "[group.health]";
+        case k_route:
+            return "`via`";
     }
     return "";
 }

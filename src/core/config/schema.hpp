@@ -21,6 +21,7 @@ enum TableBit : std::uint16_t {
     k_group = 64,   ///< [[group]]
     k_member = 128, ///< [[group.members]]
     k_health = 256, ///< [group.health]
+    k_route = 512,  ///< what `via` may hold in place of an interface
 };
 
 /// A rule type, as a bit: a key of an action may belong to several.

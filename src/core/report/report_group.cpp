@@ -27,6 +27,7 @@ GroupEntry entry_of(const Snapshot& snapshot, const Group& group) {
 
 /// Why a member cannot be used, by its link and neighbour; empty if these are not the reason.
 std::string way_trouble(const Target& way, const Topology& topology) {
+    if (way.table) return "";
     const Link* link = find_link(topology, way.via);
     if (link == nullptr) return "no-device";
     const NextHopEntry entry = next_hop_entry(next_hop_key(way, *link), topology);
@@ -44,7 +45,7 @@ std::string trouble_of(const GroupEntry& entry, std::size_t index, const Target&
 /// `member`: as it is in the group; `way`: with what the rule rewrites.
 Json member_json(const GroupMember& member, const Target& way, const std::string& reason, std::size_t places) {
     Json out;
-    out["via"] = way.via;
+    add_way(out, way);
     out["next_hop"] = way.next_hop ? Json(to_string(*way.next_hop)) : Json(nullptr);
     out["mac"] = way.next_hop_mac ? Json(to_string(*way.next_hop_mac)) : Json(nullptr);
     out["dst_ip"] = member.way.rewrite.dst_ip ? Json(to_string(*member.way.rewrite.dst_ip)) : Json(nullptr);

@@ -23,6 +23,11 @@ Json diagnostics_json(const Diagnostics& diagnostics) {
     return document.is_discarded() ? Json::array() : document["diagnostics"];
 }
 
+void add_way(Json& out, const Target& target) {
+    out["via"] = target.table ? Json(nullptr) : Json(target.via);
+    if (target.table) out["table"] = *target.table;
+}
+
 std::string interface_name(const Topology& topology, std::uint32_t ifindex) {
     const auto link = topology.links.find(ifindex);
     return link == topology.links.end() ? std::string() : link->second.name;

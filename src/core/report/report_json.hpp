@@ -22,6 +22,9 @@ using Json = nlohmann::ordered_json;
 /// Findings in the shape of `render_json`: an array.
 [[nodiscard]] Json diagnostics_json(const Diagnostics& diagnostics);
 
+/// Where a target leads: `via`, or `table` (and a null `via`) for the kernel's routes in it.
+void add_way(Json& out, const Target& target);
+
 /// The link's name; empty when there is none with that index.
 [[nodiscard]] std::string interface_name(const Topology& topology, std::uint32_t ifindex);
 

@@ -86,7 +86,7 @@ Json target_json(const rudder_target& target, IpFamily family) {
         out["first_member"] = target.first_member;
         return out;
     }
-    out["next_hop"] = target.next_hop;
+    out[(target.flags & RUDDER_TARGET_TABLE) != 0 ? "table" : "next_hop"] = target.next_hop;
     out["is_deferred"] = (target.flags & RUDDER_TARGET_DEFERRED) != 0;
     out["ttl"] = ttl_json(target);
     if ((target.flags & RUDDER_REWRITE_DST_IP) != 0) out["dst_ip"] = address_text(target.dst_be, family);

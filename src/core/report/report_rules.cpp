@@ -81,6 +81,7 @@ void add_limit(Json& out, const RateLimit& limit) {
 
 /// Which neighbour the target's packets go to.
 std::string next_hop_kind(const Target& target) {
+    if (target.table) return "table";
     if (target.next_hop_mac) return "static";
     if (target.next_hop) return "gateway";
     return target.rewrite.dst_ip ? "destination" : "packet";
@@ -145,7 +146,7 @@ private:
             counts_.add_target_counts(out, rule, index);
             return out;
         }
-        out["via"] = target.via;
+        add_way(out, target);
         out["rewrite"] = rewrite_json(target.rewrite);
         out["next_hop_kind"] = next_hop_kind(target);
         if (target.sample != 1) out["sample"] = target.sample;
@@ -161,6 +162,11 @@ private:
         out["state"] = "deferred";
         out["reason"] = "not compiled";
         if (!record) return;
+        if (target.table) {
+            out["state"] = "by-packet";
+            out["reason"] = "";
+            return;
+        }
         if ((record->flags & RUDDER_TARGET_DEFERRED) != 0) {
             out["reason"] = deferral(rule, target, record->next_hop);
             return;

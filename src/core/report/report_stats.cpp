@@ -18,7 +18,8 @@ Json rule_json(const Rule& rule, std::size_t rank, const CountIndex& counts) {
     counts.add_counts(out, {rule.name, -1});
     Json& targets = out["targets"] = Json::array();
     for (std::size_t i = 0; i < rule.targets.size(); ++i) {
-        Json target{{"index", i}, {"via", rule.targets[i].via}};
+        Json target{{"index", i}};
+        add_way(target, rule.targets[i]);
         if (!rule.targets[i].group.empty()) target["group"] = rule.targets[i].group;
         counts.add_target_counts(target, rule, i);
         targets.push_back(std::move(target));

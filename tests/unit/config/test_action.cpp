@@ -143,3 +143,13 @@ TEST_CASE("packets may leave where they came in if something changes or it is at
     CHECK(is_allowed("", "\"eth0\", direction = \"egress\""));
     CHECK(is_allowed("", "\"eth*\""));
 }
+
+TEST_CASE("via names an interface or a routing table of any number") {
+    CHECK(target_of("via = \"eth1\"").via == "eth1");
+    CHECK_FALSE(target_of("via = \"eth1\"").table.has_value());
+    const Target by_route = target_of("via = { table = 4294967295 }\ndst_ip = \"10.7.0.1\"\ndst_port = 53");
+    CHECK(by_route.table == 4294967295u);
+    CHECK(by_route.via.empty());
+    CHECK(by_route.rewrite.dst_port == 53);
+    CHECK(action_to_string(policy_of(steer_rule("via = { table = 100 }")).rules.at(0)) == "via table 100");
+}

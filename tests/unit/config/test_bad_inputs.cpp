@@ -131,13 +131,3 @@ TEST_CASE("keys by the names of other tools are answered with ours") {
     CHECK(help_of("[[rule]]\ndport = 1\n") == "`dst_port` is a key of [rule.match]");
 }
 
-TEST_CASE("a routing table as via is refused by name, any other table by its type") {
-    const auto first = [](const std::string& via) {
-        const PolicyResult result = build_policy({{"test.toml", steer_rule("via = " + via)}});
-        REQUIRE(result.diagnostics.all().size() == 1);
-        return result.diagnostics.all().front();
-    };
-    CHECK(first("{ table = 5 }").code == code::key_not_supported);
-    CHECK(first("{ table = 5 }").text == "`via = { table = ... }`, a routing table, is not supported yet");
-    CHECK(first("{ name = \"eth1\" }").code == code::wrong_type);
-}

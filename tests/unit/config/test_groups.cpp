@@ -56,6 +56,13 @@ TEST_CASE("a member says where it leads") {
     CHECK(way.rewrite.dst_port == 53);
 }
 
+TEST_CASE("a member may be a routing table") {
+    const Target way = member_of("via = { table = 5 }, dst_ip = \"10.7.0.1\"").way;
+    CHECK(way.table == 5u);
+    CHECK(way.via.empty());
+    CHECK(way.rewrite.dst_ip == parse_ip_address("10.7.0.1"));
+}
+
 TEST_CASE("the fields of the hash are a word or a list of words") {
     CHECK(hash_of("\"5-tuple\"") == RUDDER_HASH_5_TUPLE);
     CHECK(hash_of("\"src-ip\"") == RUDDER_HASH_SRC_IP);

@@ -87,6 +87,30 @@ TEST_CASE("a group is reported with its members as they are written, and what th
     CHECK(target["members"][2]["tier"] == 2);
 }
 
+TEST_CASE("a routing table is reported by its number and is always up") {
+    Policy policy = policy_by_group();
+    Rule by_route = policy.rules[0];
+    by_route.name = "by-route";
+    by_route.targets[0].group.clear();
+    by_route.targets[0].table = 100;
+    policy.rules.push_back(by_route);
+    GroupMember member;
+    member.way.table = 200;
+    policy.groups[0].members.push_back(member);
+    const Snapshot snapshot = snapshot_of(policy);
+    const Json found = target_in(snapshot)["members"][3];
+    CHECK(found["via"].is_null());
+    CHECK(found["table"] == 200);
+    CHECK(found["state"] == "up");
+    const Json target = Json::parse(report_rules(snapshot))["rules"][1]["targets"][0];
+    CHECK(target["table"] == 100);
+    CHECK(target["state"] == "by-packet");
+    CHECK(target["reason"] == "");
+    CHECK(target["next_hop_kind"] == "table");
+    CHECK(Json::parse(report_maps(snapshot))["image"]["rules"][1]["targets"][0]["table"] == 100);
+    CHECK(Json::parse(report_stats(snapshot))["rules"][1]["targets"][0]["table"] == 100);
+}
+
 TEST_CASE("the share of a member is that of the table's places") {
     const Json target = target_in(snapshot_of(policy_by_group()));
     CHECK(target["state"] == "up");
