@@ -19,7 +19,8 @@ struct CheckOptions {
 };
 
 /// Judges a set exactly as a reload does and prints the findings: text to stderr, JSON to stdout.
-/// Needs no root and no daemon, and asks the host nothing.
+/// Needs no root and no daemon, and asks the host nothing: the rules are compiled for a network made of the names in
+/// them.
 [[nodiscard]] ExitCode check(const CheckOptions& options);
 
 }  // namespace rudder

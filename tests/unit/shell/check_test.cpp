@@ -4,6 +4,7 @@
 #include "temporary_directory.hpp"
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 namespace rudder::test {
 namespace {
@@ -63,6 +64,24 @@ TEST_CASE("check judges directories, single files and a file in the place of ano
     // The same name twice: only wrong in the whole set.
     CHECK(run_check({"--config-dir", directory.c_str(), "--with", beside.c_str()}) == ExitCode::configuration);
     CHECK(run_check({top.path("missing").c_str()}) == ExitCode::configuration);
+}
+
+TEST_CASE("check knows of rules that are too much together") {
+    const TemporaryDirectory top;
+    const auto rules = [](int count) {
+        std::string text;
+        for (int i = 0; i < count; ++i) {
+            const std::string bits =
+                i < 32 ? fmt::format("fwmark = \"{0}/{0}\"", 1U << i)
+                       : fmt::format("src_mac = \"00:00:00:00:{0:02x}:00/00:00:00:00:{0:02x}:00\"", 1U << (i - 32));
+            text += fmt::format(
+                "[[rule]]\nname = \"r{0}\"\npriority = {0}\ntype = \"drop\"\nmatch = {{ interface = \"eth*\", {1} }}\n",
+                i, bits);
+        }
+        return text;
+    };
+    CHECK(run_check({top.write("few.toml", rules(16)).c_str()}) == ExitCode::ok);
+    CHECK(run_check({top.write("many.toml", rules(40)).c_str()}) == ExitCode::configuration);
 }
 
 TEST_CASE("a directory given relative to the working directory is the one there") {
