@@ -361,14 +361,15 @@ static __always_inline __u32 rudder_find_rule(struct __sk_buff *skb, const char 
 }
 
 /* The packet's mark, 0 if we have not sent it. At ingress the mark ends here - the stack and other tools see nothing of
- * it - unless the packet is sent on, or comes to another hook above this device. */
+ * it - unless the packet is sent on, or comes to another hook above this device, or is a copy: the stack may forward it to
+ * where it would be copied again, and again. */
 static __always_inline __u32 rudder_take_mark(struct __sk_buff *skb, __u32 direction)
 {
 	__u32 mark = skb->tc_index;
 
 	if (!rudder_is_mark(mark))
 		return 0;
-	skb->tc_index = direction == RUDDER_INGRESS ? 0 : (__u16)(mark & ~RUDDER_MARK_FRESH);
+	skb->tc_index = direction == RUDDER_EGRESS || mark & RUDDER_MARK_COPY ? (__u16)(mark & ~RUDDER_MARK_FRESH) : 0;
 	return mark;
 }
 

@@ -295,6 +295,23 @@ TEST_CASE("a mark ends where the packet goes to the stack") {
     }
 }
 
+TEST_CASE("a copy stays one where it goes to the stack, which may forward it to a replicate rule") {
+    for (const auto& [before, after] : std::map<std::uint16_t, std::uint16_t>{
+             {k_magic | k_copy | 3 * k_pass, k_magic | k_copy | 3 * k_pass}, {k_magic | k_copy | k_fresh, k_magic | k_copy}}) {
+        Wire wire;
+        Observer observer(wire.in.ifindex, Direction::ingress);
+        REQUIRE(datapath().attach(wire.in.ifindex, Direction::ingress));
+        attach_program(setter(before), wire.in.ifindex, Direction::ingress, Place::before);
+        for (const RuleType type : {RuleType::pass, RuleType::replicate}) {
+            Rule rule = sending(type, "mk-in", Direction::ingress);
+            rule.targets.resize(type == RuleType::pass ? 0 : 1);
+            REQUIRE(datapath().publish(policy({rule}), wire.world()));
+            wire.send();
+            CHECK(observer.take() == after);
+        }
+    }
+}
+
 TEST_CASE("a tc_index of others stays what it is") {
     for (const std::uint16_t foreign : std::initializer_list<std::uint16_t>{0x0010, 0xa001, 0xffff, 0x8000}) {
         Wire wire;
