@@ -64,7 +64,7 @@ def problems(proven, impossible):
     fixtures = sum(packets for name, packets in proven.items() if name.endswith("/run"))
     if fixtures < LEAST_FIXTURES:
         found.append(f"only {fixtures} packets in test runs, wanted {LEAST_FIXTURES}")
-    print(f"{len(proven)} of {len(known)} rows hold, {len(impossible)} cannot be judged here; {fixtures} packets in test runs")
+    print(f"{len(set(known) & set(proven))} of {len(known)} rows hold, {len(impossible)} cannot be judged here; {fixtures} packets in test runs")
     return found
 
 

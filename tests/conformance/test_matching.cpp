@@ -117,6 +117,13 @@ TEST_CASE("receivers") {
         const Frame in = place.head(all, {}, place.src(), place.dst(), 64) / Udp{} / payload(20);
         place.check_untouched("unasked", in);
         place.check({"a rule for the network", policy({place.steering()}), in, k_next, {}, RUDDER_REASON_NONE, false});
+        if (place.is_v4()) {
+            const std::string to_all = "255.255.255.255";
+            const Frame asked = place.head(all, {.dst = to_all}, place.src(), {}, 64) / Udp{} / payload(20);
+            place.check_untouched("a packet to all, unasked", asked);
+            place.check({"asked for", policy({steer(place.host(to_all), {}, place.direction)}), asked, k_redirect,
+                         place.out({.dst = to_all}) / Udp{} / payload(20)});
+        }
     });
     prove("link-multicast", [](Place& place) {
         const Frame unicast = place.head(place.group_frame(), {}, place.src(), place.dst(), 64) / Udp{} / payload(20);

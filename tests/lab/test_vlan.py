@@ -1,50 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Rules are for untagged packets unless `vlan` says otherwise; a tag goes along with the packet."""
-import socket
 import struct
-import time
 
 from lab import Crossroads, Daemon, expect_equal, main
-from traffic import FrameSender, ethernet, ipv4, mac_bytes, udp
+from traffic import FrameSender, TaggedCapture, ethernet, ipv4, udp
 
-SOL_PACKET, PACKET_AUXDATA, TP_STATUS_VLAN_VALID, ETH_P_ALL = 263, 8, 0x10, 3
 RULE = '[[rule]]\nname = "{0}"\npriority = {1}\ntype = "steer"\nmatch = {{ interface = "eth0", ip_proto = "udp"{2} }}\naction = {{ {3} }}\n'
-
-
-class TaggedCapture:
-    """UDP frames that a device receives, as (VLAN ids from the outside in); the kernel keeps the outer tag beside the frame."""
-
-    def __init__(self, host):
-        with host.entered():
-            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-            self.socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
-            self.socket.bind(("eth0", ETH_P_ALL))
-
-    def tags(self, seconds=0.3):
-        found, end = [], time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            self.socket.settimeout(left)
-            try:
-                frame, control, _, address = self.socket.recvmsg(65535, 256)
-            except TimeoutError:
-                break
-            if address[2] != 4 and b"tagged" in frame:
-                found.append(self._tags(frame, control))
-        return found
-
-    @staticmethod
-    def _tags(frame, control):
-        ids = []
-        for level, kind, data in control:
-            if (level, kind) == (SOL_PACKET, PACKET_AUXDATA):
-                status, _, _, _, _, tci, _ = struct.unpack("=IIIHHHH", data[:20])
-                ids += [tci & 0xFFF] if status & TP_STATUS_VLAN_VALID else []
-        at = 12
-        while frame[at:at + 2] in (b"\x81\x00", b"\x88\xa8"):
-            ids.append(struct.unpack(">H", frame[at + 2:at + 4])[0] & 0xFFF)
-            at += 4
-        return ids
 
 
 class Trunk:
@@ -55,7 +17,7 @@ class Trunk:
         self.daemon = Daemon(self.lab.router, {"10.toml": policy})
         self.lab.know_neighbours()
         self.sender = FrameSender(self.lab.sender, "eth0")
-        self.captures = {host.name: TaggedCapture(host) for host in self.lab.hosts}
+        self.captures = {host.name: TaggedCapture(host, b"tagged") for host in self.lab.hosts}
 
     def where(self, *tags):
         """Where a datagram with these tags, from the outside in, arrives, and with which."""

@@ -17,6 +17,7 @@ SO_NO_CHECK, SO_RCVBUFFORCE = 11, 33
 PACKET_OUTGOING = 4
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000
 ETH_P_ALL = 3
+SOL_PACKET, PACKET_AUXDATA, PACKET_VNET_HDR, TP_STATUS_VLAN_VALID = 263, 8, 15, 0x10
 
 
 def is_ipv6(address):
@@ -172,6 +173,44 @@ class Capture:
         return found
 
 
+class TaggedCapture:
+    """Frames with some bytes in them that a host's eth0 receives, as (VLAN ids from the outside in); the kernel keeps the outer tag
+    beside the frame."""
+
+    def __init__(self, host, mark):
+        self.mark = mark
+        with host.entered():
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+            self.socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+            self.socket.bind(("eth0", ETH_P_ALL))
+
+    def tags(self, seconds=0.3, enough=1 << 30):
+        """What comes within `seconds`, but no more than `enough`."""
+        found, end = [], time.monotonic() + seconds
+        while len(found) < enough and (left := end - time.monotonic()) > 0:
+            self.socket.settimeout(left)
+            try:
+                frame, control, _, address = self.socket.recvmsg(65535, 256)
+            except TimeoutError:
+                break
+            if address[2] != PACKET_OUTGOING and self.mark in frame:
+                found.append(self._tags(frame, control))
+        return found
+
+    @staticmethod
+    def _tags(frame, control):
+        ids = []
+        for level, kind, data in control:
+            if (level, kind) == (SOL_PACKET, PACKET_AUXDATA):
+                status, _, _, _, _, tci, _ = struct.unpack("=IIIHHHH", data[:20])
+                ids += [tci & 0xFFF] if status & TP_STATUS_VLAN_VALID else []
+        at = 12
+        while frame[at:at + 2] in (b"\x81\x00", b"\x88\xa8"):
+            ids.append(struct.unpack(">H", frame[at + 2:at + 4])[0] & 0xFFF)
+            at += 4
+        return ids
+
+
 class FrameSender:
     def __init__(self, namespace, device):
         with namespace.entered():
@@ -195,12 +234,12 @@ class Tun:
         namespace.up(device, *addresses)
 
     def read(self, count, seconds=2.0, protocol=17):
-        """IPv4 packets of a protocol that left by the device."""
+        """IP packets of a protocol that left by the device."""
         found, poll = [], select.poll()
         poll.register(self.file, select.POLLIN)
         while len(found) < count and poll.poll(seconds * 1000):
             packet = os.read(self.file, 65535)
-            if packet[0] >> 4 == 4 and packet[9] == protocol:
+            if packet[9 if packet[0] >> 4 == 4 else 6] == protocol:
                 found.append(packet)
         return found
 
