@@ -2,6 +2,7 @@
 #include "core/health/echo_message.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 
 namespace rudder {
@@ -34,9 +35,10 @@ std::uint16_t checksum(std::span<const std::uint8_t> bytes) {
 
 std::vector<std::uint8_t> echo_request(IpFamily family, const Echo& echo) {
     const std::uint8_t type = family == IpFamily::v4 ? k_request4 : k_request6;
-    std::vector<std::uint8_t> message = {
+    const std::array<std::uint8_t, k_header_bytes> header = {
         type, 0, 0, 0, high(echo.identifier), low(echo.identifier), high(echo.sequence), low(echo.sequence)};
-    message.insert(message.end(), echo.nonce.begin(), echo.nonce.end());
+    std::vector<std::uint8_t> message(header.size() + echo.nonce.size());
+    std::copy(echo.nonce.begin(), echo.nonce.end(), std::copy(header.begin(), header.end(), message.begin()));
     if (family == IpFamily::v4) {
         const std::uint16_t sum = checksum(message);
         message[2] = high(sum);
