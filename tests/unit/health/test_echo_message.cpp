@@ -20,7 +20,7 @@ std::vector<std::uint8_t> reply_to(IpFamily family, const Echo& echo) {
 TEST_CASE("the checksum of an IPv4 echo request adds up") {
     const auto message = echo_request(IpFamily::v4, k_echo);
     std::uint32_t sum = 0;
-    for (std::size_t i = 0; i < message.size(); i += 2) sum += (message[i] << 8) + message[i + 1];
+    for (std::size_t i = 0; i < message.size(); i += 2) sum += (std::uint32_t{message[i]} << 8) + message[i + 1];
     CHECK((sum & 0xffff) + (sum >> 16) == 0xffff);
 }
 
