@@ -201,7 +201,7 @@ def a_refusal_is_a_warning_and_tried_again():
 
 def descriptors_run_out_for_groups_before_they_do_for_the_daemon():
     lab = Crossroads(3)
-    daemon = Daemon(lab.router, {"10.toml": FIVE_HUNDRED}, wrapper=["prlimit", "--nofile=100:100"])
+    daemon = Daemon(lab.router, {"10.toml": FIVE_HUNDRED}, wrapper=["prlimit", "--nofile=136:136"])
     summary = daemon.stat("internals")["joins"]
     expect(summary["failed"] > 0 and summary["joined"] > 0, f"joins: {summary}")
     expect_equal({error["errno"] for error in summary["errors"]}, {"EMFILE"}, "errors")
