@@ -1,55 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policies.hpp"
+#include "receiver.hpp"
 
 #include "rudder_abi.h"
 
 #include <catch2/catch.hpp>
 
-#include <arpa/inet.h>
-#include <linux/if_packet.h>
-#include <net/ethernet.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 using namespace rudder;
 using namespace rudder::test;
 
 namespace {
-
-/// What arrives at one device from arriving(); the kernel's own chatter has another source.
-class Listener {
-public:
-    explicit Listener(const std::string& name) : fd_(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, htons(ETH_P_ALL))) {
-        sockaddr_ll where{};
-        where.sll_family = AF_PACKET;
-        where.sll_protocol = htons(ETH_P_ALL);
-        where.sll_ifindex = static_cast<int>(device(name).ifindex);
-        REQUIRE(bind(fd_, reinterpret_cast<sockaddr*>(&where), sizeof(where)) == 0);
-    }
-    ~Listener() { close(fd_); }
-    Listener(const Listener&) = delete;
-    Listener& operator=(const Listener&) = delete;
-
-    std::vector<Frame> take(std::size_t count) {
-        std::vector<Frame> frames;
-        const Ethernet from = arriving();
-        pollfd ready{fd_, POLLIN, 0};
-        while (frames.size() <= count && poll(&ready, 1, frames.size() < count ? 1000 : 20) == 1) {
-            Frame frame(2048);
-            const ssize_t size = recv(fd_, frame.data(), frame.size(), 0);
-            if (size < 14 || !std::equal(from.src.bytes.begin(), from.src.bytes.end(), frame.begin() + 6)) {
-                continue;
-            }
-            frame.resize(static_cast<std::size_t>(size));
-            frames.push_back(frame);
-        }
-        return frames;
-    }
-
-private:
-    int fd_;
-};
 
 Rule mirror(const std::vector<std::string>& devices, Direction direction = Direction::ingress) {
     Rule result = rule(RuleType::mirror, "", direction);
@@ -83,13 +43,13 @@ TEST_CASE("a mirrored frame is the frame, and the original goes on as it is") {
     };
     for (const Direction direction : {Direction::ingress, Direction::egress}) {
         for (const Frame& in : frames) {
-            Listener first("p-out0"), second("p-out1");
+            Receiver first("p-out0", is_from_sender), second("p-out1", is_from_sender);
             REQUIRE(datapath().publish(policy({mirror({"out0", "out1"}, direction)}), topology()));
             const Run run = datapath().run(in, link_named("in0").ifindex, direction);
             INFO("in " << hex(in));
             CHECK(run.verdict == -1);
             CHECK((run.frame == in));
-            for (Listener* listener : {&first, &second}) {
+            for (Receiver* listener : {&first, &second}) {
                 const auto got = listener->take(1);
                 REQUIRE(got.size() == 1);
                 CHECK((got[0] == in));
@@ -104,7 +64,7 @@ TEST_CASE("a mirrored frame is the frame, and the original goes on as it is") {
 TEST_CASE("a device gets no copy of a packet that is on it") {
     Rule everywhere = mirror({"in0", "out0"});
     everywhere.match.interface = {true, {}, {}};
-    Listener receiver("p-out0");
+    Receiver receiver("p-out0", is_from_sender);
     REQUIRE(datapath().publish(policy({everywhere}), topology()));
     const Frame in = arriving() / Ipv4{.dst = "10.1.2.3"} / Udp{} / payload(9);
     CHECK(datapath().run(in, link_named("in0").ifindex, Direction::ingress).verdict == -1);
@@ -118,7 +78,7 @@ TEST_CASE("a mirrored copy that cannot be sent is counted and harms no other") {
     Topology world = topology();
     world.links[link_named("out1").ifindex].is_up = false;
     world.links[link_named("out2").ifindex].mtu = 40;
-    Listener receiver("p-out0");
+    Receiver receiver("p-out0", is_from_sender);
     REQUIRE(datapath().publish(policy({mirror({"out1", "out2", "gone", "out0"})}), world));
     const Frame in = arriving() / Ipv4{.dst = "10.1.2.3"} / Udp{} / payload(60);
     const Run run = datapath().run(in, link_named("in0").ifindex, Direction::ingress);
