@@ -101,7 +101,7 @@ def hooks_are_attached_as_the_settings_say():
 def the_shipped_examples_load_as_they_are():
     lab = Crossroads()
     examples = pathlib.Path(__file__).parents[2] / "conf.d"
-    daemon = Daemon(lab.router, {path.name: path.read_text() for path in examples.glob("*.toml")})
+    daemon = Daemon(lab.router, {path.name: path.read_text() for path in examples.iterdir() if path.suffix in (".toml", ".list")})
     names = {entry["name"] for entry in daemon.stat("rules")["rules"]}
     expect({"ef-other-path", "stream-to-unicast", "udp-forwarder", "customers-by-provider"} <= names, f"rules shown: {names}")
 

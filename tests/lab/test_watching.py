@@ -195,6 +195,24 @@ def a_link_out_of_the_directory_is_refused_and_one_to_dev_null_masks():
     expect_equal(probe.dscp(), 15, "DSCP with a masked file")
 
 
+def a_list_file_is_watched_like_a_policy_file():
+    listed = RULE.replace('dst_ip = "10.20.0.10"', 'dst_ip = "@servers"') + '[[set]]\nname = "servers"\nfile = "servers.list"\n'
+    probe = Probe(None)
+    probe.daemon.set({"servers.list": "# none of ours\n10.99.0.0/16\n", "10.toml": listed.format(1)})
+    until(lambda: probe.daemon.generation() > 0, "a generation")
+    expect_equal(probe.dscp(), None, "DSCP of what is not in the list")
+    probe.daemon.write("servers.list", "10.99.0.0/16\n10.20.0.10/32  # the server\n")
+    probe.becomes(1)
+    probe.daemon.write("servers.list", "10.20.0.10\n10.20.0.0/33\n")
+    refused = probe.daemon.reload(check=False)
+    expect_equal(refused.returncode, 78, "exit status for a list with a mistake")
+    expect("servers.list:2:1" in refused.stderr + refused.stdout, f"the place of the mistake: {refused.stderr}{refused.stdout}")
+    expect_equal(probe.dscp(), 1, "DSCP while the policy before goes on")
+    probe.daemon.remove("servers.list")
+    expect_equal(probe.daemon.reload(check=False).returncode, 78, "exit status without the list")
+    expect_equal(probe.dscp(), 1, "DSCP while the policy before goes on")
+
+
 main(__doc__,
      ansible_renames_a_file_into_place,
      a_file_is_added_and_removed,
@@ -209,4 +227,5 @@ main(__doc__,
      a_directory_that_vanishes_keeps_the_policy_and_is_found_again,
      the_last_file_removed_keeps_the_policy,
      a_file_that_others_may_write_is_refused,
-     a_link_out_of_the_directory_is_refused_and_one_to_dev_null_masks)
+     a_link_out_of_the_directory_is_refused_and_one_to_dev_null_masks,
+     a_list_file_is_watched_like_a_policy_file)

@@ -2,6 +2,8 @@
 #include "core/config/build_policy.hpp"
 
 #include "core/config/codes.hpp"
+#include "core/config/list_file.hpp"
+#include "core/config/prescan.hpp"
 #include "core/config/read_rule.hpp"
 #include "core/config/reading.hpp"
 #include "core/config/sets.hpp"
@@ -83,6 +85,10 @@ private:
         files_.reserve(files.size());  // places point into it
         for (const SourceFile& file : files) {
             if (is_full()) return mark_incomplete();
+            if (is_list_file(file.path)) {
+                scope_.sets.add_list(file, check_text(file, limits_, result_.diagnostics));
+                continue;
+            }
             files_.push_back(parse_syntax(file, limits_, result_.diagnostics));
             if (!files_.back().is_complete) mark_incomplete();
             check_root(files_.back());

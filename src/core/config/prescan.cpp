@@ -343,14 +343,18 @@ private:
 
 }  // namespace
 
-std::vector<Chunk> prescan(const SourceFile& file, const Limits& limits, Diagnostics& diagnostics) {
+bool check_text(const SourceFile& file, const Limits& limits, Diagnostics& diagnostics) {
     if (file.bytes.size() > limits.file_bytes) {
         diagnostics.error(
             std::string(code::file_too_large), {file.path, 0, 0, 1},
             fmt::format("the file is {} bytes long; the limit is {}", file.bytes.size(), limits.file_bytes));
-        return {};
+        return false;
     }
-    if (!ByteCheck(file, limits, diagnostics).run()) return {};
+    return ByteCheck(file, limits, diagnostics).run();
+}
+
+std::vector<Chunk> prescan(const SourceFile& file, const Limits& limits, Diagnostics& diagnostics) {
+    if (!check_text(file, limits, diagnostics)) return {};
     return StructureScan(file, limits, diagnostics).run();
 }
 

@@ -159,6 +159,8 @@ std::string example_value(const KeySpec& spec) {
             return "\"500ms\"";
         case ValueKind::bytes:
             return "\"ping\"";
+        case ValueKind::file:
+            return "\"customers.list\"";
         case ValueKind::table:
         case ValueKind::table_list:
         case ValueKind::unsupported:

@@ -215,7 +215,8 @@ constexpr KeySpec k_keys[] = {
      .is_list_allowed = true, .code = code::bad_prefix},
     {.tables = k_set, .key = "ports", .kind = ValueKind::ports, .doc = "ports and \"lo-hi\" ranges",
      .is_list_allowed = true, .maximum = 65535, .code = code::bad_ports},
-    {.tables = k_set, .key = "file", .kind = k_later, .doc = "file that holds the list"},
+    {.tables = k_set, .key = "file", .kind = ValueKind::file,
+     .doc = "name of the file beside this one that holds the list, one prefix or port on each line", .code = code::bad_list_file},
 };
 // clang-format on
 

@@ -63,6 +63,7 @@ enum class ValueKind : std::uint8_t {
     mac_pattern,        ///< string, perhaps with a mask
     duration,           ///< string: whole number and unit; minimum and maximum in ms
     bytes,              ///< string, or "hex:" and digits
+    file,               ///< string: name of a list file
     unsupported,        ///< a key whose turn has not come
 };
 

@@ -3,6 +3,7 @@
 
 #include "core/base/diagnostic.hpp"
 #include "core/base/net_types.hpp"
+#include "core/config/list_file.hpp"
 #include "core/config/reading.hpp"
 #include "core/config/syntax.hpp"
 
@@ -48,6 +49,9 @@ private:
 
 class NamedSets {
 public:
+    /// A list that a set may name. Before the first read().
+    void add_list(const SourceFile& file, bool is_text) { lists_.add(file, is_text); }
+
     /// Reads one `[[set]]` table.
     void read(const Reading& reading, const ConfigValue& value);
 
@@ -64,11 +68,15 @@ public:
     void warn_unused(Warnings& warnings) const;
 
 private:
+    void read_contents(const Reading& reading, const ConfigTable& table, const Span& header, NamedSet& set);
+    ListFile* take_file(const Reading& reading, const KeySpec& spec, const ConfigValue& value);
+    void read_file(const Reading& reading, const ConfigValue& value, NamedSet& set);
     NamedSet* find(const Reading& reading, const Span& span, std::string_view reference);
     template <class List>
     bool append_list(const Reading& reading, const Span& span, std::string_view reference, EntryBudget& budget,
                      List& list);
 
+    ListFiles lists_;
     std::map<std::string, NamedSet, std::less<>> sets_;
     bool is_complete_ = true;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shell/config/config_set.hpp"
 
+#include "core/config/list_file.hpp"
 #include "shell/config/sha256.hpp"
 #include "shell/config/trusted_file.hpp"
 #include "shell/os/os_error.hpp"
@@ -22,6 +23,11 @@ namespace rudder {
 namespace {
 
 constexpr std::string_view k_suffix = ".toml";
+
+bool has_known_suffix(std::string_view name) {
+    return (name.size() > k_suffix.size() && name.ends_with(k_suffix)) ||
+           (name.size() > k_list_suffix.size() && name.ends_with(k_list_suffix));
+}
 
 std::string without_trailing_slash(std::string path) {
     while (path.size() > 1 && path.back() == '/') path.pop_back();
@@ -130,7 +136,7 @@ private:
 
     void take_name(std::size_t index, const std::string& name) {
         if (is_config_file_name(name)) return add(name, {index, {}, false});
-        if (name.front() != '.' && name.size() > k_suffix.size() && name.ends_with(k_suffix)) {
+        if (name.front() != '.' && has_known_suffix(name)) {
             set_.diagnostics.warning("F011", {paths_[index] + "/" + name, 0, 0, 1}, "the file is not read because of its name",
                                      "use letters, digits, '.', '_' and '-' only, a letter or digit first");
         }
@@ -154,7 +160,7 @@ private:
                 error("F013", path, "the destination is in none of the configuration directories", "add --config-dir " + directory_of(path));
             } else if (!is_config_file_name(name_of(path))) {
                 error("F011", path, "a file of this name would not be read",
-                      "use letters, digits, '.', '_' and '-' only, a letter or digit first, and end in .toml");
+                      "use letters, digits, '.', '_' and '-' only, a letter or digit first, and end in .toml or .list");
             }
         }
     }
@@ -233,7 +239,7 @@ const std::vector<std::string>& default_config_directories() {
 bool is_config_file_name(std::string_view name) {
     const auto is_alphanumeric = [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); };
     const auto is_allowed = [&](char c) { return is_alphanumeric(c) || c == '.' || c == '_' || c == '-'; };
-    return name.size() > k_suffix.size() && name.ends_with(k_suffix) && is_alphanumeric(name.front()) &&
+    return has_known_suffix(name) && is_alphanumeric(name.front()) &&
            std::all_of(name.begin(), name.end(), is_allowed);
 }
 

@@ -51,7 +51,7 @@ void declare(CLI::App& app, Words& words, CommandLine& line) {
     auto* clean_up = app.add_flag("--cleanup", words.is_clean_up, "remove what a killed daemon left in the kernel");
     reload->excludes(check);
     clean_up->excludes(check)->excludes(reload);
-    auto* directories = app.add_option("--config-dir", words.directories, "directory with *.toml files; repeat in order of precedence")->take_all()->expected(1)->type_name("DIR");
+    auto* directories = app.add_option("--config-dir", words.directories, "directory with *.toml and *.list files; repeat in order of precedence")->take_all()->expected(1)->type_name("DIR");
     directories->excludes(reload);  // the daemon has its own
     app.add_option("--runtime-dir", line.daemon.runtime_directory, "where the sockets are")->capture_default_str()->type_name("DIR");
     app.add_option("--settings", line.daemon.settings_path, "the daemon's own settings")->capture_default_str()->type_name("FILE");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy_of.hpp"
 
+#include "core/config/reading.hpp"
+
 using namespace rudder;
 using namespace rudder::test;
 
@@ -216,4 +218,35 @@ TEST_CASE("a wide steer rule leaves group addresses to one that names a group's 
     };
     CHECK(warnings(", dst_mac = \"02:00:00:00:00:01\"") == 1);
     CHECK(warnings(", dst_mac = \"ff:ff:ff:ff:ff:ff\"") == 0);
+}
+
+TEST_CASE("the list of a set may stand in a file of its own") {
+    const std::string sets = "[[set]]\nname = \"nets\"\nfile = \"nets.list\"\n[[set]]\nname = \"web\"\nfile = \"web.list\"\n";
+    const std::string rule = match_rule("src_ip = \"@nets\"\ndst_port = \"@web\"");
+    const PolicyResult result = build_policy({{"d/a.toml", sets + rule},
+                                              {"d/nets.list", "\xef\xbb\xbf# customers\r\n10.1.0.0/16\r\n\t10.0.0.0/8 # all\n\n2001:db8::/32"},
+                                              {"e/web.list", "80\n8000-8010\n443 "}});
+    CHECK(result.diagnostics.all().empty());
+    REQUIRE(result.policy.has_value());
+    const Match& match = result.policy->rules.at(0).match;
+    CHECK(match.src == std::vector{prefix("10.0.0.0/8"), prefix("2001:db8::/32")});
+    CHECK(match.dst_ports == std::vector<PortRange>{{80, 80}, {443, 443}, {8000, 8010}});
+}
+
+TEST_CASE("of two list files of one name the second is not used, and shown") {
+    const std::string text = "[[set]]\nname = \"nets\"\nfile = \"nets.list\"\n" + match_rule("src_ip = \"@nets\"");
+    const PolicyResult result = build_policy({{"d/a.toml", text}, {"d/nets.list", "10.1.0.0/16"}, {"e/nets.list", "10.2.0.0/16"}});
+    REQUIRE(result.policy.has_value());
+    CHECK(result.policy->rules.at(0).match.src == std::vector{prefix("10.1.0.0/16")});
+    REQUIRE(result.diagnostics.all().size() == 1);
+    CHECK(result.diagnostics.all().front().where.file == "e/nets.list");
+}
+
+TEST_CASE("a list file of nothing but mistakes is not read to its end") {
+    std::string junk;
+    for (int i = 0; i < 5000; ++i) junk += "no prefix\n";
+    const std::string text = "[[set]]\nname = \"nets\"\nfile = \"nets.list\"\n" + match_rule("src_ip = \"@nets\"");
+    const PolicyResult result = build_policy({{"a.toml", text}, {"nets.list", junk}});
+    CHECK_FALSE(result.policy.has_value());
+    CHECK(result.diagnostics.error_count() == k_mistakes_per_table);
 }

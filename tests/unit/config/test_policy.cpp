@@ -2,6 +2,8 @@
 #include "case_files.hpp"
 #include "policy_of.hpp"
 
+#include "core/config/list_file.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -191,8 +193,13 @@ TEST_CASE("the shipped examples are good") {
     std::size_t count = 0;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(RUDDER_EXAMPLE_DIRECTORY)) {
         if (entry.path().extension() != ".toml") continue;
-        const PolicyResult result =
-            build_policy({{entry.path().filename().string(), read_bytes(entry.path().string())}});
+        std::vector<SourceFile> files = {{entry.path().filename().string(), read_bytes(entry.path().string())}};
+        for (const auto& other : std::filesystem::directory_iterator(RUDDER_EXAMPLE_DIRECTORY)) {
+            const std::string name = other.path().filename().string();
+            const bool is_named = files.front().bytes.find("\"" + name + "\"") != std::string::npos;
+            if (is_list_file(name) && is_named) files.push_back({name, read_bytes(other.path().string())});
+        }
+        const PolicyResult result = build_policy(files);
         INFO(entry.path() << "\n" << all_texts(result.diagnostics));
         CHECK(result.policy.has_value());
         CHECK(result.diagnostics.all().empty());

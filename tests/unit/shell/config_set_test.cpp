@@ -47,10 +47,10 @@ struct Directories {
 }  // namespace
 
 TEST_CASE("only names of configuration files are read") {
-    for (const char* name : {"10-a.toml", "a.toml", "A_b.c-d.toml", "0.toml", "x.toml.toml"}) CHECK(is_config_file_name(name));
+    for (const char* name : {"10-a.toml", "a.toml", "A_b.c-d.toml", "0.toml", "x.toml.toml", "a.list", "10-b_c.list"}) CHECK(is_config_file_name(name));
     for (const char* name : {".toml", ".a.toml", "#a.toml#", ".#a.toml", "a.toml~", "a.toml.dpkg-new", "a.toml.rpmsave", "a.toml.ucf-dist",
                              ".a.toml.swp", ".ansible_tmpx10.toml", ".10.toml.Ab12Cd", "4913", "..data", "-a.toml", "_a.toml", "a b.toml",
-                             "\xc3\xa4.toml", "a.TOML", "a.tom", "", "source", "a\n.toml", "a/b.toml"}) {
+                             "\xc3\xa4.toml", "a.TOML", "a.tom", "", "source", "a\n.toml", "a/b.toml", ".list", ".a.list", "a.list~", "a.list.dpkg-new", "list"}) {
         CAPTURE(name);
         CHECK_FALSE(is_config_file_name(name));
     }
