@@ -43,6 +43,7 @@ typedef unsigned long long __u64;
 #define RUDDER_PKT_GROUP 0x08u          /* link-layer broadcast/multicast, or IP multicast destination */
 #define RUDDER_PKT_FRAGMENT 0x10u       /* any fragment */
 #define RUDDER_PKT_LATER_FRAGMENT 0x20u /* not the first one: no ports */
+#define RUDDER_PKT_OWN_SOURCE 0x40u     /* it comes in with an address of this host as its source */
 
 enum rudder_direction {
 	RUDDER_INGRESS = 0,
@@ -93,6 +94,7 @@ struct rudder_packet {
 #define RUDDER_HOOK_LAYER3 0x1u /* the device carries no Ethernet header (tun, wireguard, ...) */
 #define RUDDER_HOOK_BOTH 0x2u   /* the device has a hook in the other direction too */
 #define RUDDER_HOOK_BELOW 0x4u  /* ingress: it hands packets on to a device that has an ingress hook of ours, too */
+#define RUDDER_HOOK_OUTSIDE 0x8u /* ingress of another device than the loopback: no packet of this host begins there */
 
 struct rudder_hook {
 	__u32 ifindex;    /* 0: empty entry */
@@ -113,6 +115,11 @@ static inline __u32 rudder_hook_hash(__u32 ifindex, __u32 direction)
 {
 	return ((ifindex * 2u + direction) * 0x9e3779b1u) >> 8;
 }
+
+/* One place of the hash table of this host's own addresses: see rudder_own_source.h. All zero: empty. */
+struct rudder_own_address {
+	__u32 address_be[4];
+};
 
 #define RUDDER_MAX_TREES 6u
 
@@ -147,8 +154,12 @@ struct rudder_blob_header {
 	__u32 extension_offset; /* classifier extensions (lists that do not fit a leaf entry) */
 	__u32 extension_bytes;
 	__u32 fields;           /* RUDDER_FIELD_*: what only some policies look at */
+	__u64 own_v4;           /* a bit for each own IPv4 address: see rudder_own_source.h */
 	struct rudder_tree tree_v4[RUDDER_MAX_TREES];
+	__u64 own_v6;
 	struct rudder_tree tree_v6[RUDDER_MAX_TREES];
+	__u32 own_offset;       /* struct rudder_own_address[own_mask + 1] */
+	__u32 own_mask;         /* power of two minus one */
 };
 
 enum rudder_action {
@@ -331,11 +342,12 @@ RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, icmp) == 52, "rudder_pa
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, src_mac) == 64, "rudder_packet.src_mac");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_hook) == 16, "rudder_hook");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_source) == 20, "rudder_source");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_own_address) == 16, "rudder_own_address");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_tree) == 12, "rudder_tree");
-RUDDER_STATIC_ASSERT(sizeof(struct rudder_blob_header) == 208, "rudder_blob_header");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_blob_header) == 232, "rudder_blob_header");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, hook_offset) == 24, "rudder_blob_header.hook_offset");
-RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v4) == 64, "rudder_blob_header.tree_v4");
-RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v6) == 136, "rudder_blob_header.tree_v6");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v4) == 72, "rudder_blob_header.tree_v4");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v6) == 152, "rudder_blob_header.tree_v6");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_rule) == 16, "rudder_rule");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_limit) == 32, "rudder_limit");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_limit_state) == 64, "rudder_limit_state");

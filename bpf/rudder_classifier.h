@@ -70,15 +70,22 @@ struct rudder_node {
  * go below zero: (lanes | guards) - first and last - lanes, where the entry's `last` includes the guards. */
 #define RUDDER_LANE_SRC_PORT 0u  /* 16 bits */
 #define RUDDER_LANE_DST_PORT 17u /* 16 bits */
-#define RUDDER_LANE_HOOK 34u     /* 14 bits: hook class */
-#define RUDDER_LANE_DSCP 49u     /* 6 bits */
-#define RUDDER_LANE_HAS_PORTS 56u
-#define RUDDER_LANE_TAGGED 58u
-#define RUDDER_LANE_SPECIAL 60u
+#define RUDDER_LANE_HOOK 34u     /* 13 bits: hook class */
+#define RUDDER_LANE_DSCP 48u     /* 6 bits */
+#define RUDDER_LANE_HAS_PORTS 55u
+#define RUDDER_LANE_TAGGED 57u
+#define RUDDER_LANE_ORIGIN 59u   /* 2 bits: RUDDER_ORIGIN_* */
 #define RUDDER_LANE_GROUP 62u
 #define RUDDER_LANE_GUARDS                                                                                             \
-	(1ull << 16 | 1ull << 33 | 1ull << 48 | 1ull << 55 | 1ull << 57 | 1ull << 59 | 1ull << 61 | 1ull << 63)
-#define RUDDER_MAX_HOOK_CLASSES 0x4000u
+	(1ull << 16 | 1ull << 33 | 1ull << 47 | 1ull << 54 | 1ull << 56 | 1ull << 58 | 1ull << 61 | 1ull << 63)
+#define RUDDER_MAX_HOOK_CLASSES 0x2000u
+
+/* RUDDER_PKT_SPECIAL and RUDDER_PKT_OWN_SOURCE as one number, so that what a rule takes of them is a range: ordinary
+ * packets, those and either of the others, or all. */
+#define RUDDER_ORIGIN_OWN 0u
+#define RUDDER_ORIGIN_ORDINARY 1u
+#define RUDDER_ORIGIN_SPECIAL 2u
+#define RUDDER_ORIGIN_BOTH 3u
 
 /* What IPv4 and IPv6 entries have in common. */
 struct rudder_leaf_tail {
@@ -123,6 +130,15 @@ struct rudder_subject {
 	__u32 dscp;
 };
 
+/* RUDDER_ORIGIN_* of rudder_packet.flags. */
+static RUDDER_INLINE __u64 rudder_origin_of(__u32 flags)
+{
+	__u32 is_special = flags >> 2;
+	__u32 is_own = flags >> 6;
+
+	return (is_special & 1) << 1 | (~(is_special ^ is_own) & 1);
+}
+
 static RUDDER_INLINE struct rudder_subject rudder_subject_of(const struct rudder_packet *packet)
 {
 	struct rudder_subject subject;
@@ -137,7 +153,7 @@ static RUDDER_INLINE struct rudder_subject rudder_subject_of(const struct rudder
 			(__u64)subject.hook_class << RUDDER_LANE_HOOK | (__u64)subject.dscp << RUDDER_LANE_DSCP |
 			(flags & RUDDER_PKT_HAS_PORTS) << RUDDER_LANE_HAS_PORTS |
 			(flags & RUDDER_PKT_TAGGED) << (RUDDER_LANE_TAGGED - 1) |
-			(flags & RUDDER_PKT_SPECIAL) << (RUDDER_LANE_SPECIAL - 2) |
+			rudder_origin_of(packet->flags) << RUDDER_LANE_ORIGIN |
 			(flags & RUDDER_PKT_GROUP) << (RUDDER_LANE_GROUP - 3);
 	return subject;
 }

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "rudder_maps.h"
+#include "rudder_own_source.h"
 
 static __always_inline const char *rudder_active_blob(void)
 {
@@ -42,6 +43,20 @@ __attribute__((noinline)) int rudder_unmet_conditions(__u32 unit)
 	if (!blob)
 		return 1;
 	return rudder_conditions_differ(blob, blob_bytes, &s->packet, unit) != 0;
+}
+
+/* Nonzero if the packet's source is an address of this host. */
+__attribute__((noinline)) int rudder_source_is_own(struct __sk_buff *skb)
+{
+	struct rudder_scratch *s = rudder_get_scratch();
+	const char *blob;
+
+	if (!s || !skb)
+		return 0;
+	blob = rudder_same_blob(s);
+	if (!blob)
+		return 0;
+	return rudder_has_own_source(blob, blob_bytes, &s->packet);
 }
 
 /* The rank behind an extended leaf entry, RUDDER_NO_RULE if its extension does not match. */

@@ -166,6 +166,9 @@ static __always_inline __u32 rudder_find_rule(struct __sk_buff *skb, const char 
 		skb->tc_index = (__u16)mark; /* for the hook above */
 	if (!rudder_is_ours(skb, s))
 		return RUDDER_NO_RULE;
+	if (hook->flags & RUDDER_HOOK_OUTSIDE && rudder_may_be_own((const struct rudder_blob_header *)blob, &s->packet) &&
+	    rudder_source_is_own(skb))
+		s->packet.flags |= RUDDER_PKT_OWN_SOURCE;
 	if (((const struct rudder_blob_header *)blob)->fields & RUDDER_FIELD_CLOSER)
 		rudder_look_closer(skb);
 	return rudder_classify_packet(blob, blob_bytes, &s->packet, &s->key);

@@ -89,6 +89,7 @@ SUBJECTS = (
     Subject(17, "link-multicast", "a link-layer multicast is not steered, unless a rule asks for its group", PLACES, wire=PLACES),
     Subject(17, "other-host", "a frame for another host is ignored and counted", INGRESS, wire=INGRESS),
     *(Subject(18, f"special-{name}", f"{text}: taken only by a rule that asks for it", where) for name, text, where in _SPECIAL),
+    Subject(18, "own-source", "at ingress, an address of this host: taken by a rule that names it; at egress as any other", PLACES, wire=PLACES),
     Subject(19, "source-mac", "the source MAC is the egress device's own", PLACES, wire=PLACES),
     Subject(20, "group-mac", "a multicast destination gets its group's MAC", PLACES, wire=PLACES),
     Subject(20, "destination-mac", "the destination MAC is the neighbour's of now", wire=PLACES),
@@ -122,8 +123,6 @@ NOT_HERE = (
     (24, "packets in the milliseconds between the end of a device and the generation that knows of it", "the kernel drops what is steered there "
          "without a word; a copy is counted as `clone-failed`"),
     (25, "a bond, a VLAN device", "the kernel that the table is made on has neither; VLAN tags are judged in 15"),
-    (18, "a source that is an address of this host", "not looked at: at egress it is every packet of this host; at ingress packets of ours that "
-         "come back are known by their mark, and the kernel drops others where it would receive them"),
     (26, "a prefix with host bits set", "refused by the language, see `tests/bad`"),
     (30, "XDP with fragments", "there is no XDP datapath yet"),
     (32, "a trace buffer that is full", "there is no trace yet"),

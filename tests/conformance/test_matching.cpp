@@ -146,6 +146,23 @@ TEST_CASE("receivers") {
 }
 
 TEST_CASE("special") {
+    prove("own-source", [](Place& place) {
+        Topology world = topology();
+        LinkAddress own;
+        own.address = address(place.src());
+        world.links[link_named("out1").ifindex].addresses = {own};
+        const Frame in = place.in() / Udp{} / payload(20), out = place.out() / Udp{} / payload(20);
+        Rule naming = place.steering();
+        naming.match.src = {prefix(place.host(place.src()))};
+        for (const Rule& rule : {place.steering(), naming}) {
+            REQUIRE(datapath().publish(policy({rule}), world));
+            const Run run = place.run(in);
+            const bool is_taken = !place.is_ingress() || !rule.match.src.empty();
+            CHECK(run.verdict == (is_taken ? k_redirect : k_next));
+            CHECK((run.frame == (is_taken ? out : in)));
+            CHECK(datapath().counts().packets.size() == (is_taken ? 1 : 0));
+        }
+    });
     prove_special("special-this-network", "0.0.0.0/8", {"0.0.0.0", "0.1.2.3"}, only_v4);
     prove_special("special-loopback", "127.0.0.0/8", {"127.0.0.1", "127.255.255.255"}, only_v4);
     prove_special("special-loopback", "::1/128", {"::1"}, only_v6);

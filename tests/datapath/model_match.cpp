@@ -209,13 +209,26 @@ bool is_broadcast(const IpPrefix& prefix, const Topology& topology) {
     return is_found;
 }
 
+/// It comes in from outside with an address of this host as its source.
+bool comes_from_itself(const ModelPacket& p, const Topology& topology, const Link& hook, Direction direction) {
+    bool is_own = false;
+    for (const auto& [ifindex, link] : topology.links) {
+        for (const LinkAddress& own : link.addresses) {
+            is_own |= own.address == p.src;
+        }
+    }
+    return is_own && direction == Direction::ingress && !hook.is_loopback;
+}
+
 /// Some pair of prefixes holds the packet and asks for what is special about it.
-bool matches_addresses(const Rule& rule, const ModelPacket& p, const Topology& topology) {
-    const bool takes_group = (rule.type != RuleType::steer && rule.type != RuleType::replicate) || names_group_mac(rule.match);
+bool matches_addresses(const Rule& rule, const ModelPacket& p, const Topology& topology, bool is_own) {
+    const bool sends = rule.type == RuleType::steer || rule.type == RuleType::replicate;
+    const bool takes_group = !sends || names_group_mac(rule.match);
     for (const IpPrefix& src : prefixes_or_any(rule.match.src, p.family)) {
         for (const IpPrefix& dst : prefixes_or_any(rule.match.dst, p.family)) {
             const bool asks_special = is_special(src) || is_special(dst) || lies_in_multicast(src);
-            if (src.contains(p.src) && dst.contains(p.dst) && (!p.is_special || asks_special) &&
+            const bool names_host = src.length == (p.family == IpFamily::v4 ? 32 : 128);
+            if (src.contains(p.src) && dst.contains(p.dst) && (!p.is_special || asks_special) && (!is_own || !sends || names_host) &&
                 (!p.is_group || takes_group || lies_in_multicast(dst) || is_broadcast(dst, topology))) {
                 return true;
             }
@@ -332,7 +345,7 @@ bool model_matches(const Rule& rule, const ModelPacket& p, const Topology& topol
     if (m.rare && !matches_rare(*m.rare, p)) {
         return false;
     }
-    if (!matches_addresses(rule, p, topology) || (m.ip_proto && *m.ip_proto != p.protocol)) {
+    if (!matches_addresses(rule, p, topology, comes_from_itself(p, topology, link, direction)) || (m.ip_proto && *m.ip_proto != p.protocol)) {
         return false;
     }
     return in_ports(m.src_ports, p, p.src_port) && in_ports(m.dst_ports, p, p.dst_port) && (m.dscp >> (p.tos >> 2) & 1) != 0;

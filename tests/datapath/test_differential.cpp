@@ -223,6 +223,7 @@ Topology wider_topology() {
     add(203, "tunnel", [](Link& link) { link.is_layer3 = true; link.mac = {}; });
     add(204, "narrow", [](Link& link) { link.mtu = 1280; });
     result.links[link_named("out2").ifindex].mtu = 68;
+    result.links[link_named("out2").ifindex].addresses = {own("10.0.0.2", 8), own("2001:db8::2", 64)};
     result.links[link_named("in0").ifindex].addresses = {own("192.0.2.254", 24), own("2001:db8::fe", 64)};
     result.links[link_named("out0").ifindex].addresses = {own("192.0.2.1", 24), own("2001:db8:7::1", 64)};
     result.links[link_named("out1").ifindex].addresses = {own("192.0.2.129", 25)};

@@ -93,6 +93,49 @@ TEST_CASE("special-purpose addresses are not matched by a wide rule") {
     }
 }
 
+TEST_CASE("a source that is an address of this host is sent nowhere from outside, unless a rule names it") {
+    Topology with_addresses = topology();
+    LinkAddress v4, v6;
+    v4.address = address("10.9.9.9");
+    v6.address = address("2001:db8:9::9");
+    with_addresses.links[link_named("out1").ifindex].addresses = {v4, v6};
+    const auto taken_by = [&](RuleType type, const std::string& rule_src, Direction direction, const Frame& frame) {
+        Rule rule = steer("0.0.0.0/0", {}, direction);
+        rule.match.dst.clear();
+        rule.match.family_v4 = rule.match.family_v6 = true;
+        if (!rule_src.empty()) {
+            rule.match.src = {prefix(rule_src)};
+        }
+        if (type != RuleType::steer) {
+            rule.type = type;
+            rule.targets.clear();
+        }
+        REQUIRE(datapath().publish(policy({rule}), with_addresses));
+        const Run run = datapath().run(frame, link_named("in0").ifindex, direction);
+        const bool is_taken = !datapath().counts().packets.empty();
+        CHECK(run.verdict == (is_taken && type == RuleType::steer ? k_redirect : is_taken && type == RuleType::drop ? k_drop : k_next));
+        CHECK((run.verdict != k_next || run.frame == frame));
+        return is_taken;
+    };
+    const Frame own4 = arriving() / Ipv4{.src = "10.9.9.9"} / Udp{} / payload(20);
+    const Frame own6 = arriving() / Ipv6{.src = "2001:db8:9::9"} / Udp{} / payload(20);
+    const Frame next4 = arriving() / Ipv4{.src = "10.9.9.8"} / Udp{} / payload(20);
+    for (const std::string src : {"", "0.0.0.0/0", "10.9.9.8/31"}) {
+        CHECK_FALSE(taken_by(RuleType::steer, src, Direction::ingress, own4));
+        CHECK(taken_by(RuleType::steer, src, Direction::ingress, next4));
+        CHECK(taken_by(RuleType::steer, src, Direction::egress, own4));
+        CHECK(taken_by(RuleType::drop, src, Direction::ingress, own4));
+        CHECK(taken_by(RuleType::pass, src, Direction::ingress, own4));
+    }
+    for (const std::string src : {"", "::/0", "2001:db8:9::8/127"}) {
+        CHECK_FALSE(taken_by(RuleType::steer, src, Direction::ingress, own6));
+        CHECK(taken_by(RuleType::steer, src, Direction::egress, own6));
+        CHECK(taken_by(RuleType::drop, src, Direction::ingress, own6));
+    }
+    CHECK(taken_by(RuleType::steer, "10.9.9.9/32", Direction::ingress, own4));
+    CHECK(taken_by(RuleType::steer, "2001:db8:9::9/128", Direction::ingress, own6));
+}
+
 TEST_CASE("frames to other hosts are counted and ignored at ingress, broadcasts are not steered") {
     check(untouched("another host", Ethernet{.dst = {{2, 9, 9, 9, 9, 9}}} / Ipv4{} / Udp{} / payload(20), RUDDER_REASON_NOT_FOR_US));
     check(untouched("broadcast", Ethernet{.dst = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}} / Ipv4{} / Udp{} / payload(20)));

@@ -57,11 +57,11 @@ class Place:
         """Packets that the rule has taken since then. A counter belongs to a rule's name, whatever the rule becomes."""
         return self.daemon.packets("r") - self.matched_before
 
-    def packet(self, payload=MARK, dst=None, port=5000, source_port=4000, ttl=64, fragment=0):
+    def packet(self, payload=MARK, dst=None, port=5000, source_port=4000, ttl=64, fragment=0, source=None):
         """An IP packet with a datagram; `fragment` is for IPv4."""
-        dst = dst or self.server
-        inside = udp(self.source, dst, source_port, port, payload)
-        return ipv4(self.source, dst, inside, ttl=ttl, fragment=fragment) if self.is_v4 else ipv6(self.source, dst, inside, hop_limit=ttl)
+        dst, source = dst or self.server, source or self.source
+        inside = udp(source, dst, source_port, port, payload)
+        return ipv4(source, dst, inside, ttl=ttl, fragment=fragment) if self.is_v4 else ipv6(source, dst, inside, hop_limit=ttl)
 
     def sent_ttl(self, ttl=64):
         """The TTL after a steer: at egress routing has decremented it already."""

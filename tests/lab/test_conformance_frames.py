@@ -63,6 +63,23 @@ def frames_to_many_are_not_steered():
         expect_equal(place.matched(), 1, f"{place.name}: packets matched")
 
 
+@proves("own-source", "wire", *PLACES)
+def what_claims_to_come_from_the_router_is_not_steered_from_outside():
+    road = Road()
+    for place in road.places():
+        own = place.pick("10.10.2.254", "2001:db8:2::fe")
+        sent = place.expected(2, place.packet(ttl=place.sent_ttl(), source=own))
+        host = own + place.pick("/32", "/128")
+        for more, is_taken in (("", not place.is_ingress), (f', src_ip = "{host}"', True)):
+            place.load(place.steer(more=more))
+            place.inject(place.frame(place.packet(source=own)))
+            place.expect_at(2, [sent] if is_taken else [], f"from {own}, rule with{more or 'out source'}")
+            expect_equal(place.matched(), int(is_taken), f"{place.name}: packets matched")
+            place.inject(place.frame(place.packet(b"last " + MARK, source=place.source)))
+            if not more:
+                place.expect_at(2, [place.expected(2, place.packet(b"last " + MARK, ttl=place.sent_ttl()))], "another source")
+
+
 @proves("other-host", "wire", *INGRESS)
 def frames_for_others_are_ignored_though_the_device_listens_to_all():
     road = Road()
@@ -156,6 +173,7 @@ main(__doc__,
      short_frames_are_counted_and_go_on_as_they_are,
      tags_decide_and_go_along,
      frames_to_many_are_not_steered,
+     what_claims_to_come_from_the_router_is_not_steered_from_outside,
      frames_for_others_are_ignored_though_the_device_listens_to_all,
      the_whole_frame_is_as_the_next_hop_wants_it,
      the_destination_mac_is_the_neighbours_of_now,

@@ -56,6 +56,12 @@ bool asks_for_group(const BoxSet& set, const Rule& rule, const Box& box) {
     return takes_all || names_group_mac || is_broadcast || multicast(box.dst.address.family).contains(box.dst);
 }
 
+/// Packets that come in with an address of this host as their source are sent nowhere, unless the rule names the very
+/// address.
+bool asks_for_own_source(const Rule& rule, const Box& box) {
+    return (rule.type != RuleType::steer && rule.type != RuleType::replicate) || box.src.length == box.src.address.bits();
+}
+
 void set_flags(const BoxSet& set, const Rule& rule, Box& box) {
     const VlanMatch& vlan = rule.match.vlan;
     if (!vlan.untagged || vlan.ids.empty()) {
@@ -68,6 +74,9 @@ void set_flags(const BoxSet& set, const Rule& rule, Box& box) {
     }
     if (!asks_for_special(box)) {
         box.flag_mask |= RUDDER_PKT_SPECIAL;
+    }
+    if (!asks_for_own_source(rule, box)) {
+        box.flag_mask |= RUDDER_PKT_OWN_SOURCE;
     }
     if (!asks_for_group(set, rule, box)) {
         box.flag_mask |= RUDDER_PKT_GROUP;

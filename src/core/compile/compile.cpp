@@ -10,6 +10,7 @@
 #include "core/compile/limits.hpp"
 #include "core/compile/link_index.hpp"
 #include "core/compile/next_hops.hpp"
+#include "core/compile/own_addresses.hpp"
 #include "core/compile/slots.hpp"
 #include "core/compile/records.hpp"
 #include "core/compile/target_state.hpp"
@@ -135,7 +136,10 @@ private:
                          " different ways: at most " + number(RUDDER_MAX_HOOK_CLASSES) + " are possible"};
         }
         blob_.reserve<rudder_blob_header>(1);
-        return write_hook_table(blob_, *hooks_, topology_, header_);
+        if (Status status = write_hook_table(blob_, *hooks_, topology_, header_); !status) {
+            return status;
+        }
+        return write_own_addresses(blob_, topology_, header_);
     }
 
     Status write_rules() {

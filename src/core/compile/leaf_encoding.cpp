@@ -42,6 +42,16 @@ void set_flag_lane(rudder_leaf_tail& tail, unsigned lane, const Box& box, std::u
     set_lane(tail, lane, {matters && is_set ? 1u : 0u, matters && !is_set ? 0u : 1u});
 }
 
+ValueRange origins_of(const Box& box) {
+    const bool takes_special = (box.flag_mask & RUDDER_PKT_SPECIAL) == 0;
+    const bool takes_own = (box.flag_mask & RUDDER_PKT_OWN_SOURCE) == 0;
+    if (takes_special && takes_own) {
+        return {RUDDER_ORIGIN_OWN, RUDDER_ORIGIN_BOTH};
+    }
+    return {takes_own ? RUDDER_ORIGIN_OWN : RUDDER_ORIGIN_ORDINARY,
+            takes_special ? RUDDER_ORIGIN_SPECIAL : RUDDER_ORIGIN_ORDINARY};
+}
+
 std::uint32_t extension_of(const BoxSet& set, std::uint32_t index, Extensions& extensions) {
     const RuleFields& fields = set.fields_of(index);
     return extensions.unit_of(fields, fields.conditions == k_no_conditions ? nullptr : &set.conditions[fields.conditions]);
@@ -66,7 +76,7 @@ rudder_leaf_tail tail_of(const BoxSet& set, std::uint32_t index, const Region& r
     }
     set_flag_lane(tail, RUDDER_LANE_HAS_PORTS, box, RUDDER_PKT_HAS_PORTS);
     set_flag_lane(tail, RUDDER_LANE_TAGGED, box, RUDDER_PKT_TAGGED);
-    set_flag_lane(tail, RUDDER_LANE_SPECIAL, box, RUDDER_PKT_SPECIAL);
+    set_lane(tail, RUDDER_LANE_ORIGIN, origins_of(box));
     set_flag_lane(tail, RUDDER_LANE_GROUP, box, RUDDER_PKT_GROUP);
     tail.protocol_mask = protocol.first == protocol.last ? 0xff : 0;
     tail.protocol = static_cast<std::uint8_t>(protocol.first & tail.protocol_mask);

@@ -99,6 +99,7 @@ rudder_hook hook_record(const HookSpec& hook, const HookTable& hooks, const Topo
     const bool is_ingress = hook.direction == Direction::ingress;
     record.flags |= has_hook(is_ingress ? Direction::egress : Direction::ingress)(hook.ifindex) ? RUDDER_HOOK_BOTH : 0u;
     record.flags |= is_ingress && stacking.leads_to(hook.ifindex, has_hook(Direction::ingress)) ? RUDDER_HOOK_BELOW : 0u;
+    record.flags |= is_ingress && !topology.links.at(hook.ifindex).is_loopback ? RUDDER_HOOK_OUTSIDE : 0u;
     return record;
 }
 

@@ -238,6 +238,7 @@ std::uint8_t random_flags(Random& random, std::uint8_t protocol) {
     if (ip_protocol_has_ports(protocol) && chance(random, 97)) flags |= RUDDER_PKT_HAS_PORTS;
     if (chance(random, 5)) flags |= RUDDER_PKT_SPECIAL;
     if (chance(random, 8)) flags |= RUDDER_PKT_GROUP;
+    if (chance(random, 5)) flags |= RUDDER_PKT_OWN_SOURCE;
     return flags;
 }
 

@@ -44,7 +44,10 @@ bool flags_allow(const Rule& rule, const IpPrefix* src, const IpPrefix* dst, std
         (src != nullptr && (is_special(*src) || is_multicast(*src))) || (dst != nullptr && is_special(*dst));
     const bool takes_group = rule.type == RuleType::drop || rule.type == RuleType::pass ||
                              (dst != nullptr && is_multicast(*dst)) || names_group_mac(rule.match);
-    return ((flags & RUDDER_PKT_SPECIAL) == 0 || asks_special) && ((flags & RUDDER_PKT_GROUP) == 0 || takes_group);
+    const bool takes_own = (rule.type != RuleType::steer && rule.type != RuleType::replicate) ||
+                           (src != nullptr && src->length == (src->address.family == IpFamily::v4 ? 32 : 128));
+    return ((flags & RUDDER_PKT_SPECIAL) == 0 || asks_special) && ((flags & RUDDER_PKT_GROUP) == 0 || takes_group) &&
+           ((flags & RUDDER_PKT_OWN_SOURCE) == 0 || takes_own);
 }
 
 std::vector<const IpPrefix*> candidates(const std::vector<IpPrefix>& prefixes, const std::uint32_t* address,

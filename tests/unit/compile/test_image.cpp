@@ -78,8 +78,25 @@ TEST_CASE("a hook of a layer-3 device says so") {
         const std::uint32_t at = rudder_find_hook(image.blob.data(), header_of(image).used_bytes, ifindex, RUDDER_INGRESS);
         return record_at<rudder_hook>(image.blob, at).flags;
     };
-    CHECK(flags(2) == 0);
-    CHECK(flags(5) == RUDDER_HOOK_LAYER3);
+    CHECK(flags(2) == RUDDER_HOOK_OUTSIDE);
+    CHECK(flags(5) == (RUDDER_HOOK_OUTSIDE | RUDDER_HOOK_LAYER3));
+}
+
+TEST_CASE("no packet of the host itself begins at an ingress hook, but at that of the loopback") {
+    Topology topology = make_topology(2);
+    topology.links.at(find_link(topology, "eth1")->ifindex).is_loopback = true;
+    Rule out = rule("out", RuleType::drop, "eth0");
+    out.match.direction = Direction::egress;
+    const Image image = compiled(policy({rule("in", RuleType::drop, "eth0"), rule("lo", RuleType::drop, "eth1"), out}), topology);
+    const auto is_outside = [&](const char* name, std::uint32_t direction) {
+        const std::uint32_t ifindex = find_link(topology, name)->ifindex;
+        const std::uint32_t at = rudder_find_hook(image.blob.data(), header_of(image).used_bytes, ifindex, direction);
+        REQUIRE(at != 0);
+        return (record_at<rudder_hook>(image.blob, at).flags & RUDDER_HOOK_OUTSIDE) != 0;
+    };
+    CHECK(is_outside("eth0", RUDDER_INGRESS));
+    CHECK_FALSE(is_outside("eth0", RUDDER_EGRESS));
+    CHECK_FALSE(is_outside("eth1", RUDDER_INGRESS));
 }
 
 TEST_CASE("a rule whose interface is missing waits and keeps its counter") {
@@ -160,8 +177,8 @@ TEST_CASE("an ingress hook knows what its ICMP errors come from") {
         CHECK(std::memcmp(source.v6_be, address("2001:db8::2").bytes.data(), 16) == 0);
     }
     CHECK(hook("eth2", Direction::egress).source_offset == 0);
-    CHECK(hook("eth0", Direction::ingress).flags == 0);
-    CHECK(hook("eth2", Direction::ingress).flags == RUDDER_HOOK_BOTH);
+    CHECK(hook("eth0", Direction::ingress).flags == RUDDER_HOOK_OUTSIDE);
+    CHECK(hook("eth2", Direction::ingress).flags == (RUDDER_HOOK_OUTSIDE | RUDDER_HOOK_BOTH));
     CHECK(hook("eth2", Direction::egress).flags == RUDDER_HOOK_BOTH);
 }
 
@@ -178,7 +195,7 @@ TEST_CASE("an ingress hook says whether another one is above it") {
         for (std::uint32_t i = 0; i <= header.hook_mask; i++) {
             const auto record = record_at<rudder_hook>(image.blob, header.hook_offset + i * sizeof(rudder_hook));
             if (record.ifindex == link(name).ifindex && record.direction == RUDDER_INGRESS) {
-                return record.flags;
+                return record.flags & RUDDER_HOOK_BELOW;
             }
         }
         return 0xffffffffu;
