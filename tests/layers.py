@@ -24,7 +24,7 @@ CORE = PURE_STD_HEADERS | {"fmt/core.h", "fmt/format.h", "fmt/ranges.h", "rudder
 ROOMS = {
     "core/base": (["core/base"], CORE),
     "core/config": (["core/base", "core/config"], CORE | {"toml++/toml.h", "toml++/toml.hpp"}),
-    "core/compile": (["core/base", "core/compile"], CORE | {"rudder_classifier.h"}),
+    "core/compile": (["core/base", "core/compile"], CORE | {"rudder_classifier.h", "rudder_own_source.h"}),
     "core/health": (["core/base", "core/compile", "core/health"], CORE),
     "core/multicast": (["core/base", "core/multicast"], CORE),
     "core/report": (["core/base", "core/compile", "core/health", "core/multicast", "core/report"], CORE | {"nlohmann/json.hpp", "nlohmann/json_fwd.hpp"}),
