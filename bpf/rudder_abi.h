@@ -216,7 +216,7 @@ struct rudder_limit_state {
 #define RUDDER_TARGET_GROUP 0x100u   /* one of several: next_hop is a slot of the group table, the members' own targets
 				      * start at first_member */
 #define RUDDER_TARGET_TABLE 0x200u   /* next_hop is the number of a routing table of the kernel */
-#define RUDDER_TARGET_MEETS_HOOK 0x400u /* its device has an egress hook of ours in this generation */
+#define RUDDER_TARGET_MEETS_HOOK 0x400u /* its device has our program at egress in this generation; always, if it has a snap */
 
 /* What of a packet chooses the member of a group (rudder_target.hash_fields). */
 #define RUDDER_HASH_SRC_IP 0x01u
@@ -248,7 +248,7 @@ struct rudder_target {
 	__u32 dst_be[4];    /* family of the rule's packets; IPv4 in [0] */
 	__u32 src_be[4];
 	__u32 sample;       /* copies: sent if a random number is below it, 0: always */
-	__u16 reserved2;
+	__u16 snap;         /* mirror: bytes of the frame that are sent, 0: all */
 	__u16 limit;        /* replicate: number of its rudder_limit, 0: none */
 };
 
@@ -356,6 +356,7 @@ RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, dst_be) == 24, "rudder_
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, hash_fields) == 13, "rudder_target.hash_fields");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, first_member) == 20, "rudder_target.first_member");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, sample) == 56, "rudder_target.sample");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, snap) == 60, "rudder_target.snap");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, limit) == 62, "rudder_target.limit");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_group_table) == 8192, "rudder_group_table");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_next_hop) == 64, "rudder_next_hop");

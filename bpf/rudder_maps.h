@@ -157,6 +157,9 @@ struct rudder_scratch {
 	__u32 depth;                     /* how many clone redirects of other packets this one is inside of */
 	__u32 random;                    /* drawn once: targets with equal samples get copies of the same packets */
 	struct rudder_limit limit;       /* the one being asked */
+	__u32 cut_ifindex;               /* whose egress hook is to cut the copy being cloned, 0: none; see rudder_cut.h */
+	__u32 cut_bytes;                 /* to how many bytes */
+	__u32 is_cut;                    /* it has done so */
 };
 
 struct {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "rudder_count.h"
+#include "rudder_cut.h"
 #include "rudder_limit.h"
 #include "rudder_mark.h"
 #include "rudder_nest.h"
@@ -225,7 +226,23 @@ __attribute__((noinline)) int rudder_restore(struct __sk_buff *skb)
 
 /* ---- mirror ------------------------------------------------------------------------------------ */
 
-/* The frame as it is. A device gets no copies of packets that are on it already. */
+/* Clones the packet out of a device whose egress hook cuts the clone to scratch->cut_bytes. A hook that is not there, or
+ * that did not get it, is no success: whoever listens may have seen more. */
+static __always_inline int rudder_clone_cut(struct __sk_buff *skb, struct rudder_scratch *s, __u32 ifindex)
+{
+	int reason, is_at_hook;
+
+	s->is_cut = 0;
+	s->cut_ifindex = ifindex;
+	reason = rudder_clone(skb, s, ifindex);
+	is_at_hook = !s->cut_ifindex;
+	s->cut_ifindex = 0;
+	if (s->is_cut || (reason != RUDDER_REASON_NONE && !is_at_hook))
+		return reason;
+	return RUDDER_REASON_NOT_WRITABLE;
+}
+
+/* The frame as it is, or the head of it. A device gets no copies of packets that are on it already. */
 static __always_inline int rudder_send_mirrored(struct __sk_buff *skb, struct rudder_scratch *s)
 {
 	struct rudder_way way;
@@ -238,8 +255,11 @@ static __always_inline int rudder_send_mirrored(struct __sk_buff *skb, struct ru
 	/* There is no link-layer header to send, and one put before the original could not be taken off again. */
 	if (s->is_layer3_hook && !(way.flags & RUDDER_NH_LAYER3))
 		return RUDDER_REASON_NOT_WRITABLE;
-	reason = rudder_check_way(skb, s, &way);
-	return reason == RUDDER_REASON_NONE ? rudder_clone(skb, s, way.ifindex) : reason;
+	s->cut_bytes = rudder_cut_bytes(skb, s, &way);
+	reason = s->cut_bytes ? rudder_check_cut(skb, s, &way) : rudder_check_way(skb, s, &way);
+	if (reason != RUDDER_REASON_NONE)
+		return reason;
+	return s->cut_bytes ? rudder_clone_cut(skb, s, way.ifindex) : rudder_clone(skb, s, way.ifindex);
 }
 
 /* As rudder_copy, but unmodified. */

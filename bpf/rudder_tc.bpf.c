@@ -187,6 +187,20 @@ static __always_inline __u32 rudder_take_mark(struct __sk_buff *skb, __u32 direc
 	return mark;
 }
 
+/* A packet that we have sent, at the hook it was sent to. */
+static __always_inline int rudder_let_go(struct __sk_buff *skb, __u32 mark, __u32 direction)
+{
+	struct rudder_scratch *s;
+
+	if (mark & RUDDER_MARK_COPY && direction == RUDDER_EGRESS) {
+		s = rudder_get_scratch();
+		if (rudder_is_to_cut(skb, s))
+			return rudder_cut_copy(skb, s);
+	}
+	rudder_count_reason(RUDDER_REASON_OWN_COPY);
+	return RUDDER_NEXT;
+}
+
 SEC("tc")
 int rudder_classify(struct __sk_buff *skb)
 {
@@ -196,10 +210,8 @@ int rudder_classify(struct __sk_buff *skb)
 	const char *blob;
 	__u32 rank;
 
-	if (mark & RUDDER_MARK_FRESH) {
-		rudder_count_reason(RUDDER_REASON_OWN_COPY);
-		return RUDDER_NEXT;
-	}
+	if (mark & RUDDER_MARK_FRESH)
+		return rudder_let_go(skb, mark, direction);
 	s = rudder_get_scratch();
 	if (!s || (s->is_cloning && rudder_put_aside()))
 		return RUDDER_NEXT;

@@ -75,9 +75,8 @@ static __always_inline int rudder_is_too_big(struct __sk_buff *skb, const struct
 	return !skb->gso_size || rudder_is_segment_too_big(skb, &s->packet, way);
 }
 
-/* Can this device take the packet now? Returns enum rudder_reason. */
-static __always_inline int rudder_check_way(struct __sk_buff *skb, struct rudder_scratch *s,
-					    const struct rudder_way *way)
+/* Can this device take packets now? Returns enum rudder_reason. */
+static __always_inline int rudder_check_device(struct __sk_buff *skb, const struct rudder_way *way)
 {
 	if (!(way->flags & RUDDER_NH_LINK_UP))
 		return RUDDER_REASON_LINK_DOWN;
@@ -86,8 +85,17 @@ static __always_inline int rudder_check_way(struct __sk_buff *skb, struct rudder
 	/* An offloaded priority tag would end up inside the IP header there. */
 	if (way->flags & RUDDER_NH_LAYER3 && skb->vlan_present)
 		return RUDDER_REASON_NOT_WRITABLE;
-	if (!rudder_is_too_big(skb, s, way))
-		return RUDDER_REASON_NONE;
+	return RUDDER_REASON_NONE;
+}
+
+/* Can it take this packet? */
+static __always_inline int rudder_check_way(struct __sk_buff *skb, struct rudder_scratch *s,
+					    const struct rudder_way *way)
+{
+	int reason = rudder_check_device(skb, way);
+
+	if (reason != RUDDER_REASON_NONE || !rudder_is_too_big(skb, s, way))
+		return reason;
 	if (!s->answer_mtu || way->mtu < s->answer_mtu)
 		s->answer_mtu = way->mtu;
 	return RUDDER_REASON_TOO_BIG;

@@ -214,6 +214,14 @@ bool Datapath::attach(std::uint32_t ifindex, Direction direction) {
     return (created == 0 || created == -EEXIST) && bpf_tc_attach(&hook, &options) == 0;
 }
 
+void Datapath::detach(std::uint32_t ifindex, Direction direction) {
+    bpf_tc_hook hook{};
+    hook.sz = sizeof(hook);
+    hook.ifindex = static_cast<int>(ifindex);
+    hook.attach_point = direction == Direction::ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS;
+    bpf_tc_hook_destroy(&hook);
+}
+
 void Datapath::reset() {
     const auto cpus = static_cast<std::size_t>(libbpf_num_possible_cpus());
     const std::vector<rudder_counter> no_traffic(cpus);

@@ -62,6 +62,7 @@ public:
     Run run_entry(const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat = 1);
     /// Attaches the entry program to a real device (cls_bpf on its clsact); gone with the device.
     bool attach(std::uint32_t ifindex, Direction direction);
+    void detach(std::uint32_t ifindex, Direction direction);
     void reset();
     /// Lets ICMP errors go at their full rate again.
     void fill_buckets();

@@ -242,7 +242,11 @@ std::optional<std::uint32_t> mirrored(const Target& target, const Topology& topo
     if (!out->is_up) {
         return RUDDER_REASON_LINK_DOWN;
     }
-    return bytes - p.ip > out->mtu ? RUDDER_REASON_TOO_BIG : RUDDER_REASON_NONE;
+    bytes -= out->is_layer3 ? p.ip : 0;
+    if (target.snap != 0) {
+        bytes = std::min(bytes, model_cut(p, target.snap, out->is_layer3));
+    }
+    return bytes - (out->is_layer3 ? 0 : p.ip) > out->mtu ? RUDDER_REASON_TOO_BIG : RUDDER_REASON_NONE;
 }
 
 ModelResult model_mirror(const Rule& rule, int index, const Topology& topology, const ModelPacket& p, const Link& link,

@@ -41,6 +41,9 @@ struct ModelPacket {
 [[nodiscard]] bool model_matches(const Rule& rule, const ModelPacket& packet, const Topology& topology,
                                  const Link& link, Direction direction);
 
+/// Bytes that are left at most of a copy that is cut to `snap` bytes.
+[[nodiscard]] std::size_t model_cut(const ModelPacket& packet, std::size_t snap, bool is_to_layer3);
+
 /// The hash of a flow over `fields` (RUDDER_HASH_*) that chooses the member of a group, and its place in the table.
 [[nodiscard]] std::uint32_t model_flow_hash(const ModelPacket& packet, HashFields fields);
 [[nodiscard]] std::size_t model_group_place(std::uint32_t hash);

@@ -239,6 +239,12 @@ bool matches_addresses(const Rule& rule, const ModelPacket& p, const Topology& t
 
 }  // namespace
 
+std::size_t model_cut(const ModelPacket& packet, std::size_t snap, bool is_to_layer3) {
+    const std::size_t removed = is_to_layer3 ? packet.ip : 0;
+    const std::size_t headers = packet.transport != 0 ? packet.transport + form_of(packet).least : packet.ip + packet.header_bytes + 8;
+    return std::max(snap, headers - removed);
+}
+
 ModelPacket model_parse(const Frame& frame, bool is_layer3, std::optional<std::uint16_t> offloaded) {
     ModelPacket p;
     unsigned type = 0;

@@ -110,6 +110,9 @@ std::vector<Target> random_mirrors(Random& random) {
         if ((chosen >> i & 1) != 0) {
             Target copy;
             copy.via = k_devices[i];
+            if (below(random, 3) == 0) {
+                copy.snap = static_cast<std::uint16_t>(64 + below(random, 100));
+            }
             result.push_back(copy);
         }
     }
@@ -339,12 +342,29 @@ Expected compare(Random& random, const Policy& rules, const Topology& world, con
     return expected;
 }
 
+/// Our program at the egress hooks of the devices that take copies, where they are cut.
+struct CuttingHooks {
+    CuttingHooks() {
+        for (const auto& [ifindex, link] : topology().links) {
+            REQUIRE(datapath().attach(ifindex, Direction::egress));
+        }
+    }
+    ~CuttingHooks() {
+        for (const auto& [ifindex, link] : topology().links) {
+            datapath().detach(ifindex, Direction::egress);
+        }
+    }
+    CuttingHooks(const CuttingHooks&) = delete;
+    CuttingHooks& operator=(const CuttingHooks&) = delete;
+};
+
 }  // namespace
 
 TEST_CASE("kernel and model treat a million random packets under random policies alike") {
     const std::uint64_t wanted = number_from("RUDDER_PAIRS", k_pairs);
     Random random(static_cast<Random::result_type>(number_from("RUDDER_SEED", 7)));
     const Link& link = link_named("in0");
+    const CuttingHooks hooks;
     Tally tally;
     while (tally.compared < wanted) {
         const Policy rules = random_rules(random);
@@ -357,7 +377,8 @@ TEST_CASE("kernel and model treat a million random packets under random policies
             continue;
         }
         const Expected expected = compare(random, rules, world, link, tables, tally);
-        const Counts counts = datapath().counts();
+        Counts counts = datapath().counts();
+        counts.reasons.erase(RUDDER_REASON_OWN_COPY);  // whole copies that meet the hook of another rule
         if (counts.packets != expected.packets || counts.reasons != expected.reasons) {
             FAIL("counts of policy " << tally.policies << "\n"
                  << describe(rules) << "want" << describe(expected.packets, expected.reasons) << "\ngot "

@@ -22,7 +22,7 @@ WANTED = {
     "share/doc/rudder/examples/50-ipv6.toml", "share/doc/rudder/examples/60-vlan.toml",
     "share/doc/rudder/examples/61-fields.toml", "share/doc/rudder/examples/62-blocked.list", "share/doc/rudder/examples/62-list-file.toml",
     "share/doc/rudder/examples/70-groups.toml", "share/doc/rudder/examples/71-health.toml",
-    "share/doc/rudder/examples/75-mirror.toml", "share/doc/rudder/examples/76-limit.toml",
+    "share/doc/rudder/examples/75-mirror.toml", "share/doc/rudder/examples/76-limit.toml", "share/doc/rudder/examples/77-heads.toml",
     "share/bash-completion/completions/rudderd", "share/bash-completion/completions/rudderstat",
     "share/zsh/site-functions/_rudderd", "share/zsh/site-functions/_rudderstat",
     "share/fish/vendor_completions.d/rudderd.fish", "share/fish/vendor_completions.d/rudderstat.fish",

@@ -90,6 +90,7 @@ struct Target {
     std::string group{};                       ///< one of the members of that group
     std::uint32_t sample = 1;                  ///< copies: of one packet out of that many, chosen at random
     std::optional<RateLimit> limit{};          ///< replicate: copies beyond it are left out
+    std::uint16_t snap = 0;                    ///< mirror: bytes of the frame that are copied; 0: all
     friend bool operator==(const Target&, const Target&) = default;
 };
 

@@ -146,8 +146,11 @@ std::string replicate_to_string(const Rule& rule) {
 std::string mirror_to_string(const Rule& rule) {
     std::vector<std::string> devices;
     for (const Target& target : rule.targets) devices.push_back(target.via);
-    const std::uint32_t sample = rule.targets.empty() ? 1 : rule.targets.front().sample;
-    return "to " + list(devices, ",") + (sample == 1 ? "" : fmt::format(" sample 1/{}", sample));
+    std::string text = "to " + list(devices, ",");
+    if (rule.targets.empty()) return text;
+    const Target& copy = rule.targets.front();
+    if (copy.snap != 0) text += fmt::format(" snap {}", copy.snap);
+    return copy.sample == 1 ? text : text + fmt::format(" sample 1/{}", copy.sample);
 }
 
 std::string limit_to_string(const Rule& rule) {

@@ -81,6 +81,31 @@ std::vector<RuleState> rule_states(const Policy& policy, const Topology& topolog
     return states;
 }
 
+/// The egress hooks where copies are cut, and no rule need be.
+std::vector<HookSpec> cut_hooks(const Policy& policy, const std::vector<RuleState>& states, const LinkIndex& links) {
+    std::vector<HookSpec> hooks;
+    for (std::size_t rank = 0; rank < policy.rules.size(); ++rank) {
+        for (const Target& target : policy.rules[rank].targets) {
+            const Link* link = target.snap == 0 || states[rank].is_deferred ? nullptr : links.find(target.via);
+            if (link != nullptr) {
+                hooks.push_back({link->ifindex, Direction::egress});
+            }
+        }
+    }
+    return hooks;
+}
+
+/// Sorted, each once.
+std::vector<HookSpec> all_of(std::vector<HookSpec> hooks, const std::vector<HookSpec>& others) {
+    if (others.empty()) {
+        return hooks;
+    }
+    hooks.insert(hooks.end(), others.begin(), others.end());
+    std::sort(hooks.begin(), hooks.end());
+    hooks.erase(std::unique(hooks.begin(), hooks.end()), hooks.end());
+    return hooks;
+}
+
 /// Puts the image together. Each step may find a limit exceeded.
 class Compiler {
 public:
@@ -126,7 +151,7 @@ private:
             selections.push_back(state.hooks);
         }
         hooks_.emplace(selections, topology_);
-        image_.hooks = hooks_->hooks();
+        image_.hooks = all_of(hooks_->hooks(), cut_hooks(policy_, image_.rules, links_));
         if (image_.hooks.size() > k_max_hooks) {
             return Error{number(image_.hooks.size()) + " devices and directions have rules: at most " +
                          number(k_max_hooks) + " are possible"};
@@ -243,7 +268,7 @@ private:
             image_.needs_tables = true;
         } else if (!now.is_deferred()) {
             record.next_hop = next_hops_.assign(next_hop_key(target, *now.link));
-            if (hooks_->contains({now.link->ifindex, Direction::egress})) {
+            if (std::binary_search(image_.hooks.begin(), image_.hooks.end(), HookSpec{now.link->ifindex, Direction::egress})) {
                 record.flags |= RUDDER_TARGET_MEETS_HOOK;
             }
         }

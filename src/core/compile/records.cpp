@@ -145,6 +145,7 @@ rudder_target encode_target(const Rule& rule, const Target& target, const Target
     set_ports_and_dscp(target.rewrite, record);
     set_ttl(rule, target.rewrite, record);
     record.sample = target.sample == 1 ? 0 : sample_threshold(target.sample);
+    record.snap = target.snap;
     return record;
 }
 

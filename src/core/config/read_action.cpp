@@ -40,6 +40,10 @@ std::optional<std::uint32_t> read_sample(const Reading&, const KeySpec&, const C
     return static_cast<std::uint32_t>(*value.as_integer());
 }
 
+std::optional<std::uint16_t> read_snap(const Reading&, const KeySpec&, const ConfigValue& value) {
+    return static_cast<std::uint16_t>(*value.as_integer());
+}
+
 std::optional<IpAddress> refuse(const Reading& reading, std::string_view code, const ConfigValue& value,
                                 std::string text) {
     reading.error(code, value.span, quoted(*value.as_string()) + " " + text);
@@ -184,7 +188,9 @@ void read_mirror(const Reading& reading, const Limits& limits, const ConfigTable
         return;
     }
     Target copy;
-    WayOutReader{reading, table, k_action}.field("sample", copy.sample, read_sample);
+    const WayOutReader reader{reading, table, k_action};
+    reader.field("sample", copy.sample, read_sample);
+    reader.field("snap", copy.snap, read_snap);
     KeySpec spec = *find_key(k_action, "via");
     spec.is_list_allowed = true;
     (void)for_each_scalar(reading, spec, via->value, [&](const ConfigValue& value) {

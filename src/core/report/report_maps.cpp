@@ -94,6 +94,7 @@ Json target_json(const rudder_target& target, IpFamily family) {
     if ((target.flags & RUDDER_REWRITE_DST_PORT) != 0) out["dst_port"] = from_be(target.dst_port_be);
     if ((target.flags & RUDDER_REWRITE_SRC_PORT) != 0) out["src_port"] = from_be(target.src_port_be);
     if ((target.flags & RUDDER_REWRITE_DSCP) != 0) out["dscp"] = target.dscp;
+    if (target.snap != 0) out["snap"] = target.snap;
     return out;
 }
 

@@ -149,6 +149,7 @@ private:
         add_way(out, target);
         out["rewrite"] = rewrite_json(target.rewrite);
         out["next_hop_kind"] = next_hop_kind(target);
+        if (target.snap != 0) out["snap"] = target.snap;
         if (target.sample != 1) out["sample"] = target.sample;
         if (target.limit) add_limit(out, *target.limit);
         add_next_hop(out, rule, target, blob_.target_of(static_cast<std::uint32_t>(rank), index));

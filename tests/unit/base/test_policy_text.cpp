@@ -120,6 +120,8 @@ TEST_CASE("an action names its limits and samples") {
     sampled.targets[0].sample = 100;
     sampled.limit = parse_rate_limit("5mbit");
     CHECK(action_to_string(sampled) == "to eth1 sample 1/100; limit 5mbit");
+    sampled.targets[0].snap = 96;
+    CHECK(action_to_string(sampled) == "to eth1 snap 96 sample 1/100; limit 5mbit");
     Rule police = rule_of(RuleType::pass);
     police.limit = RateLimit{RateLimit::Unit::packets, 1000, 7};
     police.excess_drops = true;

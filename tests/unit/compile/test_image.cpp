@@ -144,6 +144,44 @@ TEST_CASE("a mirror rule has a record and a counter for each interface, and wait
     CHECK(compiled(policy({mirror}), make_topology(2)).rules[0].is_deferred);
 }
 
+TEST_CASE("a device that gets cut copies has our program at egress, and no rule there") {
+    Rule mirror = steer("m", "eth0", "eth1");
+    mirror.type = RuleType::mirror;
+    mirror.targets.push_back({"eth9", {}, {}, {}});
+    for (Target& target : mirror.targets) {
+        target.snap = 96;
+    }
+    const Rule whole = steer("s", "eth2", "eth1"), other = steer("t", "eth2", "eth0");
+    const Topology world = make_topology(3);
+    const auto at = [&world](const char* name, Direction direction) { return HookSpec{find_link(world, name)->ifindex, direction}; };
+    const Image image = compiled(policy({mirror, whole, other}), world);
+    const std::vector<HookSpec> hooks = {at("eth0", Direction::ingress), at("eth1", Direction::egress), at("eth2", Direction::ingress)};
+    CHECK(image.hooks == hooks);
+    CHECK((image.rules[0].hooks == HookList{hooks[0]}));
+    CHECK(target_of(image, 0, 0).snap == 96);
+    CHECK(target_of(image, 0, 0).flags == RUDDER_TARGET_MEETS_HOOK);
+    CHECK(target_of(image, 1, 0).flags == RUDDER_TARGET_MEETS_HOOK);
+    CHECK(target_of(image, 2, 0).flags == 0);
+    const auto* header = reinterpret_cast<const rudder_blob_header*>(image.blob.data());
+    const auto* table = reinterpret_cast<const rudder_hook*>(image.blob.data() + header->hook_offset);
+    for (std::uint32_t i = 0; i <= header->hook_mask; ++i) {
+        CHECK((table[i].ifindex == 0 || table[i].direction == RUDDER_INGRESS));
+    }
+}
+
+TEST_CASE("the hook for cut copies is asked for once, beside the rules there, and only while the mirror rule is installed") {
+    Rule mirror = steer("m", "eth0", "eth1");
+    mirror.type = RuleType::mirror;
+    mirror.targets[0].snap = 96;
+    Rule second = mirror, outside = steer("o", "eth1", "eth0");
+    second.name = "n";
+    outside.match.direction = Direction::egress;
+    const Topology world = make_topology(2);
+    CHECK(compiled(policy({mirror, second, outside}), world).hooks.size() == 2);
+    mirror.match.interface.include = {"eth7"};
+    CHECK(compiled(policy({mirror}), world).hooks.empty());
+}
+
 TEST_CASE("an ingress hook knows what its ICMP errors come from") {
     Topology topology = make_topology(4);
     const auto own = [](const char* text, AddressScope scope = AddressScope::global) {

@@ -97,6 +97,16 @@ TEST_CASE("a target has a limit and a sample of its own, those of a mirror rule 
     const Rule tapped = policy_of(head + "type = \"mirror\"\naction = { via = [\"eth1\", \"eth2\"], sample = 7 }\n").rules.at(0);
     CHECK(tapped.targets[0].sample == 7);
     CHECK(tapped.targets[1].sample == 7);
+    CHECK(tapped.targets[1].snap == 0);
+}
+
+TEST_CASE("the copies of a mirror rule are cut alike") {
+    for (const unsigned snap : {64u, 96u, 65535u}) {
+        const Rule rule = policy_of("[[rule]]\nname = \"r\"\npriority = 1\ntype = \"mirror\"\nmatch.interface = \"eth0\"\n"
+                                    "action = { via = [\"eth1\", \"eth2\"], snap = " + std::to_string(snap) + " }\n").rules.at(0);
+        CHECK(rule.targets.at(0).snap == snap);
+        CHECK(rule.targets.at(1).snap == snap);
+    }
 }
 
 TEST_CASE("drop and pass need no action, and an empty one does no harm") {

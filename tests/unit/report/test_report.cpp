@@ -72,6 +72,13 @@ TEST_CASE("a target is reported with the next hop it resolved to") {
     CHECK(target["bytes"] == 9800);
 }
 
+TEST_CASE("a target says what is left of its copies") {
+    Snapshot snapshot = make_snapshot();
+    CHECK_FALSE(read(report_rules, snapshot)["rules"][0]["targets"][0].contains("snap"));
+    snapshot.policy.rules[0].targets[0].snap = 96;
+    CHECK(read(report_rules, snapshot)["rules"][0]["targets"][0]["snap"] == 96);
+}
+
 TEST_CASE("a target that cannot be sent to says why") {
     const Json targets = read(report_rules, make_snapshot())["rules"][1]["targets"];
     CHECK(targets[0]["state"] == "no-neighbour");
