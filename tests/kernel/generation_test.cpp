@@ -116,7 +116,7 @@ TEST_CASE("a discarded stage changes nothing and a published map cannot be writt
     CHECK(daemon.kernel->active_generation().value() == 1);
     const UniqueFd blob = map_named(daemon, "rudder_blob");
     const std::uint32_t key = 0;
-    const std::vector<char> zero(64u << 10);
+    const std::vector<char> zero(tiers()[0].blob_bytes);
     CHECK(bpf_map_update_elem(blob.get(), &key, zero.data(), BPF_ANY) < 0);
 }
 
