@@ -189,7 +189,8 @@ void add_boxes(BoxSet& set, const Rule& rule, std::uint32_t rank, const HookSet&
     if (!matches_family(rule, set.family) || hooks.empty() || rule.match.dscp == 0) {
         return;
     }
-    for (const Statement& statement : pieces_of(statement_of(rule.match, hooks))) {
+    const std::vector<Statement> pieces = pieces_of(statement_of(rule.match, hooks));
+    for (const Statement& statement : pieces) {
         add_boxes_with(set, rule, rank, statement);
     }
 }

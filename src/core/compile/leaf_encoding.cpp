@@ -91,11 +91,11 @@ std::uint8_t host_bits(const IpPrefix& prefix, int from) {
 }
 
 template <class Entry>
-std::string bytes_of(const Entry& entry) {
-    return {reinterpret_cast<const char*>(&entry), sizeof(entry)};
+void append(const Entry& entry, std::string& bytes) {
+    bytes.append(reinterpret_cast<const char*>(&entry), sizeof(entry));
 }
 
-std::string encode_v4(const BoxSet& set, std::uint32_t index, const rudder_leaf_tail& tail) {
+void append_v4(const BoxSet& set, std::uint32_t index, const rudder_leaf_tail& tail, std::string& bytes) {
     const Box& box = set.boxes[index];
     rudder_leaf_v4 entry{};
     entry.src = set.spans_of(index)[0].first;
@@ -103,10 +103,10 @@ std::string encode_v4(const BoxSet& set, std::uint32_t index, const rudder_leaf_
     entry.tail = tail;
     entry.tail.src_shift = static_cast<std::uint8_t>(32 - box.src.length);
     entry.tail.dst_shift = static_cast<std::uint8_t>(32 - box.dst.length);
-    return bytes_of(entry);
+    append(entry, bytes);
 }
 
-std::string encode_v6(const BoxSet& set, std::uint32_t index, const rudder_leaf_tail& tail) {
+void append_v6(const BoxSet& set, std::uint32_t index, const rudder_leaf_tail& tail, std::string& bytes) {
     const Box& box = set.boxes[index];
     const ValueRange* spans = set.spans_of(index);
     rudder_leaf_v6 entry{};
@@ -119,16 +119,17 @@ std::string encode_v6(const BoxSet& set, std::uint32_t index, const rudder_leaf_
     entry.dst_high_shift = host_bits(box.dst, 0);
     entry.dst_low_shift = host_bits(box.dst, 64);
     entry.tail = tail;
-    return bytes_of(entry);
+    append(entry, bytes);
 }
 
 }  // namespace
 
 std::string encode_leaf(const BoxSet& set, const TreeLeaf& leaf, Extensions& extensions) {
+    const auto append_entry = set.family == IpFamily::v4 ? append_v4 : append_v6;
     std::string bytes;
+    bytes.reserve(leaf.boxes.size() * (set.family == IpFamily::v4 ? sizeof(rudder_leaf_v4) : sizeof(rudder_leaf_v6)));
     for (const std::uint32_t box : leaf.boxes) {
-        const rudder_leaf_tail tail = tail_of(set, box, leaf.region, extensions);
-        bytes += set.family == IpFamily::v4 ? encode_v4(set, box, tail) : encode_v6(set, box, tail);
+        append_entry(set, box, tail_of(set, box, leaf.region, extensions), bytes);
     }
     return bytes;
 }

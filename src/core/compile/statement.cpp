@@ -214,16 +214,19 @@ const std::vector<ValueRange>* find_ranges(const Statement& statement, Field fie
     return found == nullptr ? nullptr : &found->ranges;
 }
 
-std::vector<Statement> pieces_of(const Statement& whole) {
-    std::vector<Statement> pieces{whole};
-    for (std::size_t i = 0; i < whole.size(); ++i) {
-        const std::size_t longest = longest_list(whole[i].field);
-        if (longest == 0 || entries_of(whole[i]) <= longest) {
+std::vector<Statement> pieces_of(Statement whole) {
+    const std::size_t fields = whole.size();
+    std::vector<Statement> pieces;
+    pieces.push_back(std::move(whole));
+    for (std::size_t i = 0; i < fields; ++i) {
+        const std::size_t longest = longest_list(pieces.front()[i].field);
+        if (longest == 0 || entries_of(pieces.front()[i]) <= longest) {
             continue;
         }
+        const FieldRanges stated = pieces.front()[i];
         std::vector<Statement> finer;
         for (const Statement& piece : pieces) {
-            for (FieldRanges& part : parts_of(whole[i])) {
+            for (FieldRanges& part : parts_of(stated)) {
                 finer.push_back(piece);
                 finer.back()[i] = std::move(part);
             }

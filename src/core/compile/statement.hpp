@@ -39,7 +39,7 @@ using Statement = std::vector<FieldRanges>;
 [[nodiscard]] const std::vector<ValueRange>* find_ranges(const Statement& statement, Field field);
 
 /// The statement as a union of some whose lists are not longer than those of the blob.
-[[nodiscard]] std::vector<Statement> pieces_of(const Statement& whole);
+[[nodiscard]] std::vector<Statement> pieces_of(Statement whole);
 
 /// How many pieces the statement of a match has.
 [[nodiscard]] std::size_t piece_count(const Match& match);

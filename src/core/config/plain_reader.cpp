@@ -14,6 +14,7 @@ namespace {
 
 /// Keys of a table are searched one by one; tables with more are not plain.
 constexpr std::size_t k_most_keys = 64;
+constexpr std::size_t k_usual_entries = 5;  ///< of a table: saves it from growing
 /// A number of so many digits fits 64 bits.
 constexpr std::size_t k_most_digits = 18;
 
@@ -190,6 +191,7 @@ private:
         skip_blanks();
         if (!take('=')) return false;
         skip_blanks();
+        if (table.empty()) table.reserve(k_usual_entries);
         table.push_back({std::string(key), key_span, {}});
         return read_value(table.back().value);
     }

@@ -97,11 +97,26 @@ bool covers(const Match& outer, const Match& inner) {
            covers(outer.dst_ports, inner.dst_ports);
 }
 
+/// Which hashes have been seen: no for most that have not, out of a table small enough for a processor's cache.
+class SeenHashes {
+public:
+    explicit SeenHashes(std::size_t expected) : words_(std::bit_ceil(expected / 8 + 1)) {}
+
+    void add(std::size_t hash) { word_of(hash) |= bit_of(hash); }
+    [[nodiscard]] bool may_hold(std::size_t hash) { return (word_of(hash) & bit_of(hash)) != 0; }
+
+private:
+    [[nodiscard]] std::uint64_t& word_of(std::size_t hash) { return words_[(hash >> 6) & (words_.size() - 1)]; }
+    [[nodiscard]] static std::uint64_t bit_of(std::size_t hash) { return std::uint64_t{1} << (hash & 63); }
+
+    std::vector<std::uint64_t> words_;
+};
+
 /// Rules filed by interfaces, direction and each of their destinations, so that only rules whose destination contains
 /// another's are compared.
 class ShadowSearch {
 public:
-    explicit ShadowSearch(const std::vector<Rule>& rules) : rules_(rules) {
+    explicit ShadowSearch(const std::vector<Rule>& rules) : rules_(rules), seen_(rules.size()) {
         newest_.reserve(rules.size());
         filed_.reserve(rules.size());
     }
@@ -160,7 +175,9 @@ private:
     void file(std::size_t rank, std::uint32_t place, const std::optional<IpPrefix>& dst) {
         if (dst) lengths_[dst->address.family == IpFamily::v6][dst->length] = true;
         const auto next = static_cast<std::uint32_t>(filed_.size());
-        const auto [newest, is_first] = newest_.try_emplace({place, dst}, next);
+        const Key key{place, dst};
+        seen_.add(KeyHash()(key));
+        const auto [newest, is_first] = newest_.try_emplace(key, next);
         filed_.push_back({static_cast<std::uint32_t>(rank), is_first ? k_none : newest->second});
         newest->second = next;
     }
@@ -186,6 +203,7 @@ private:
     }
 
     const Rule* search_key(std::size_t rank, const Key& key) {
+        if (!seen_.may_hold(KeyHash()(key))) return nullptr;
         const Match& match = rules_[rank].match;
         const auto newest = newest_.find(key);
         if (newest == newest_.end()) return nullptr;
@@ -202,6 +220,7 @@ private:
     std::map<std::pair<InterfaceSelector, Direction>, std::uint32_t> places_;
     std::unordered_map<Key, std::uint32_t, KeyHash> newest_;  ///< index into `filed_`
     std::vector<Filed> filed_;
+    SeenHashes seen_;  ///< keys of `newest_`
     bool lengths_[2][129] = {};
     std::size_t comparisons_ = 0;
 };
