@@ -212,6 +212,8 @@ struct rudder_limit_state {
 #define RUDDER_REWRITE_DST_PORT 0x04u
 #define RUDDER_REWRITE_SRC_PORT 0x08u
 #define RUDDER_REWRITE_DSCP 0x10u
+#define RUDDER_REWRITE_VLAN 0x20u    /* the outer tag gets the id vlan_id; without a tag one is put on */
+#define RUDDER_POP_VLAN 0x40u        /* the outer tag is taken off */
 #define RUDDER_TARGET_DEFERRED 0x80u /* cannot be used now: skip and count; next_hop says why (NO_DEVICE, NO_ADDRESS) */
 #define RUDDER_TARGET_GROUP 0x100u   /* one of several: next_hop is a slot of the group table, the members' own targets
 				      * start at first_member */
@@ -241,7 +243,7 @@ struct rudder_target {
 	__u8 ttl;           /* RUDDER_TTL_SET: the value */
 	__u8 dscp;          /* RUDDER_REWRITE_DSCP: 0-63; ECN bits stay */
 	__u8 hash_fields;   /* RUDDER_TARGET_GROUP: RUDDER_HASH_* */
-	__u16 reserved1;
+	__u16 vlan_id;      /* RUDDER_REWRITE_VLAN: 1-4094 */
 	__u16 dst_port_be;
 	__u16 src_port_be;
 	__u32 first_member; /* RUDDER_TARGET_GROUP: index of member 0 in the target array */
@@ -354,6 +356,7 @@ RUDDER_STATIC_ASSERT(sizeof(struct rudder_limit_state) == 64, "rudder_limit_stat
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_target) == 64, "rudder_target");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, dst_be) == 24, "rudder_target.dst_be");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, hash_fields) == 13, "rudder_target.hash_fields");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, vlan_id) == 14, "rudder_target.vlan_id");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, first_member) == 20, "rudder_target.first_member");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, sample) == 56, "rudder_target.sample");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, snap) == 60, "rudder_target.snap");

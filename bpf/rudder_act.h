@@ -82,6 +82,7 @@ static __always_inline int rudder_act_replicate(struct __sk_buff *skb, const cha
 		return RUDDER_NEXT;
 	}
 	s->is_original_passing = rule->flags & RUDDER_RULE_ORIGINAL_PASSES;
+	s->is_tag_lost = 0;
 	RUDDER_NO_UNROLL
 	for (__u32 i = 0; i < RUDDER_MAX_TARGETS; i++) {
 		if (i >= rule->target_count)

@@ -18,11 +18,12 @@
 #include "rudder_mark.h"
 #include "rudder_match.h"
 #include "rudder_store.h"
+#include "rudder_tag.h"
 #include "rudder_verdict.h"
 #include "rudder_way.h"
 
 #define RUDDER_ANY_REWRITE (RUDDER_REWRITE_DST_IP | RUDDER_REWRITE_SRC_IP | RUDDER_REWRITE_DST_PORT | \
-			    RUDDER_REWRITE_SRC_PORT | RUDDER_REWRITE_DSCP)
+			    RUDDER_REWRITE_SRC_PORT | RUDDER_REWRITE_DSCP | RUDDER_RETAGS)
 #define RUDDER_IPV4_DF 0x4000u
 
 /* What is quoted, for its checksum. */

@@ -46,7 +46,7 @@ static __always_inline int rudder_check_cut(struct __sk_buff *skb, const struct 
 					    const struct rudder_way *way)
 {
 	__u32 l3_offset = way->flags & RUDDER_NH_LAYER3 ? 0 : s->packet.l3_offset;
-	int reason = rudder_check_device(skb, way);
+	int reason = rudder_check_device(skb, s, way);
 
 	if (reason != RUDDER_REASON_NONE)
 		return reason;

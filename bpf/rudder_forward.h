@@ -13,12 +13,13 @@
 #include "rudder_count.h"
 #include "rudder_mark.h"
 #include "rudder_store.h"
+#include "rudder_tag.h"
 #include "rudder_verdict.h"
 #include "rudder_way.h"
 
-/* Addresses, ports and DSCP stay, the device exists and is known. */
+/* Addresses, ports, DSCP and VLAN stay, the device exists and is known. */
 #define RUDDER_NOT_PLAIN (RUDDER_REWRITE_DST_IP | RUDDER_REWRITE_SRC_IP | RUDDER_REWRITE_DST_PORT | \
-			  RUDDER_REWRITE_SRC_PORT | RUDDER_REWRITE_DSCP | RUDDER_TARGET_DEFERRED | \
+			  RUDDER_REWRITE_SRC_PORT | RUDDER_REWRITE_DSCP | RUDDER_RETAGS | RUDDER_TARGET_DEFERRED | \
 			  RUDDER_TARGET_TABLE)
 
 static __always_inline int rudder_is_plain_frame(const struct rudder_scratch *s)

@@ -152,6 +152,7 @@ struct rudder_scratch {
 	__u32 gateway_be[4];             /* of a way by routing table */
 	__u32 taken_target;              /* index of target */
 	__u32 is_original_passing;       /* replicate: the original goes on after the copies */
+	__u32 is_tag_lost;               /* replicate: the original's tag could not be put back */
 	__u32 answer_mtu;                /* a packet that was too big: the least MTU in its way; else 0 */
 	__s32 failure_verdict;           /* for a packet that was not sent */
 	__u32 depth;                     /* how many clone redirects of other packets this one is inside of */

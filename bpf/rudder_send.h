@@ -12,6 +12,7 @@
 #include "rudder_nest.h"
 #include "rudder_route.h"
 #include "rudder_store.h"
+#include "rudder_tag.h"
 #include "rudder_verdict.h"
 #include "rudder_way.h"
 
@@ -48,6 +49,8 @@ static __always_inline int rudder_steer_in_place(struct __sk_buff *skb, struct r
 	enum rudder_link_mode link = rudder_choose_link(s, way);
 	int reason;
 
+	if (s->is_layer3_hook && s->target.flags & RUDDER_REWRITE_VLAN)
+		return RUDDER_REASON_NOT_WRITABLE;
 	if (link == RUDDER_LINK_RESOLVE) {
 		link = RUDDER_LINK_KEEP;
 		if (s->target.flags & RUDDER_REWRITE_DST_IP) {
@@ -82,7 +85,7 @@ static __always_inline int rudder_steer_away(struct __sk_buff *skb, struct rudde
 	*neighbour = link == RUDDER_LINK_RESOLVE || link == RUDDER_LINK_UNKNOWN;
 	if (*neighbour) {
 		/* The kernel takes exactly an Ethernet header off before it resolves. */
-		if (!s->is_layer3_hook && s->packet.l3_offset != RUDDER_ETH_BYTES)
+		if (rudder_leaves_with_tag_inside(s))
 			return RUDDER_REASON_NO_NEIGHBOUR;
 		with_ethernet = s->is_layer3_hook || rudder_get_byte(s->original.macs[0], 0) & 1;
 	}
@@ -100,6 +103,20 @@ static __always_inline int rudder_needs_transport(const struct rudder_target *ta
 				RUDDER_REWRITE_SRC_PORT);
 }
 
+/* The last thing done to a packet that is steered, whose headers are rewritten already. Returns 0 on success. */
+static __always_inline int rudder_steer_tag(struct __sk_buff *skb, const struct rudder_scratch *s)
+{
+	struct rudder_tag before;
+
+	if (!(s->target.flags & RUDDER_RETAGS))
+		return 0;
+	rudder_read_tag(skb, &before);
+	if (!rudder_retag(skb, s, &before))
+		return 0;
+	rudder_count_reason(RUDDER_REASON_NOT_WRITABLE);
+	return -1;
+}
+
 /* Sends the packet by scratch->target. Returns the verdict, or -1 - reason when it was left as it was. */
 __attribute__((noinline)) int rudder_steer(struct __sk_buff *skb)
 {
@@ -109,6 +126,8 @@ __attribute__((noinline)) int rudder_steer(struct __sk_buff *skb)
 	if (!s)
 		return RUDDER_NEXT;
 	reason = rudder_find_target_way(s);
+	if (reason == RUDDER_REASON_NONE && s->target.flags & RUDDER_RETAGS)
+		reason = rudder_lift_tag(skb, s);
 	if (reason == RUDDER_REASON_NONE && rudder_needs_transport(&s->target))
 		reason = rudder_save_transport(skb, s);
 	if (reason == RUDDER_REASON_NONE)
@@ -121,12 +140,16 @@ __attribute__((noinline)) int rudder_steer(struct __sk_buff *skb)
 		reason = rudder_steer_in_place(skb, s, &s->way);
 		if (reason != RUDDER_REASON_NONE)
 			return -1 - reason;
+		if (rudder_steer_tag(skb, s))
+			return RUDDER_DROP;
 		rudder_count_traffic(s->target.counter_slot, s->frame_bytes);
 		return RUDDER_NEXT;
 	}
 	reason = rudder_steer_away(skb, s, &s->way, &neighbour);
 	if (reason != RUDDER_REASON_NONE)
 		return -1 - reason;
+	if (rudder_steer_tag(skb, s))
+		return RUDDER_DROP;
 	rudder_count_traffic(s->target.counter_slot, s->frame_bytes);
 	skb->tc_index = (__u16)rudder_next_mark(s->mark, rudder_fresh_mark(s->target.flags));
 	return neighbour ? (int)rudder_redirect_neighbour(s) : (int)bpf_redirect(s->way.ifindex, 0);
@@ -163,11 +186,42 @@ static __always_inline int rudder_clone(struct __sk_buff *skb, struct rudder_scr
 	return error && error != RUDDER_XMIT_CN ? RUDDER_REASON_CLONE_FAILED : RUDDER_REASON_NONE;
 }
 
+/* As rudder_clone, with the tag that scratch->target wants. */
+static __always_inline int rudder_clone_retagged(struct __sk_buff *skb, struct rudder_scratch *s)
+{
+	struct rudder_tag before;
+	int reason;
+
+	rudder_read_tag(skb, &before);
+	s->is_tag_lost = rudder_retag(skb, s, &before) != 0;
+	if (s->is_tag_lost)
+		return RUDDER_REASON_NOT_WRITABLE;
+	reason = rudder_clone(skb, s, s->way.ifindex);
+	s->is_tag_lost = rudder_put_tag_back(skb, s, &before) != 0;
+	return reason;
+}
+
+/* Before anything is done for a copy: can its tag be rewritten, and the original's put back? Returns enum rudder_reason. */
+static __always_inline int rudder_prepare_tag(struct __sk_buff *skb, struct rudder_scratch *s)
+{
+	int reason = RUDDER_REASON_NONE;
+
+	if (s->is_tag_lost)
+		return RUDDER_REASON_NOT_WRITABLE;
+	if (s->target.flags & RUDDER_RETAGS)
+		reason = rudder_lift_tag(skb, s);
+	if (reason == RUDDER_REASON_NONE && s->target.flags & RUDDER_RETAGS && rudder_cannot_put_tag_back(s))
+		reason = RUDDER_REASON_NOT_WRITABLE;
+	return reason;
+}
+
 static __always_inline int rudder_send_copy(struct __sk_buff *skb, struct rudder_scratch *s)
 {
 	int reason, with_ethernet = 0;
 
 	reason = rudder_find_target_way(s);
+	if (reason == RUDDER_REASON_NONE)
+		reason = rudder_prepare_tag(skb, s);
 	if (reason == RUDDER_REASON_NONE)
 		reason = rudder_rewrite_compute(&s->original, &s->packet, &s->target, s->direction, &s->rewritten);
 	if (reason == RUDDER_REASON_NONE)
@@ -182,7 +236,9 @@ static __always_inline int rudder_send_copy(struct __sk_buff *skb, struct rudder
 		reason = rudder_restore_transport(skb, s);
 	if (reason == RUDDER_REASON_NONE)
 		reason = rudder_store_packet(skb, s, with_ethernet);
-	return reason == RUDDER_REASON_NONE ? rudder_clone(skb, s, s->way.ifindex) : reason;
+	if (reason != RUDDER_REASON_NONE)
+		return reason;
+	return s->target.flags & RUDDER_RETAGS ? rudder_clone_retagged(skb, s) : rudder_clone(skb, s, s->way.ifindex);
 }
 
 static __always_inline int rudder_count_copy(const struct rudder_scratch *s, int reason)
@@ -216,7 +272,7 @@ __attribute__((noinline)) int rudder_restore(struct __sk_buff *skb)
 
 	if (!s)
 		return RUDDER_REASON_BAD_POLICY;
-	reason = rudder_restore_transport(skb, s);
+	reason = s->is_tag_lost ? RUDDER_REASON_NOT_WRITABLE : rudder_restore_transport(skb, s);
 	if (reason == RUDDER_REASON_NONE)
 		reason = rudder_store_ip(skb, s, s->original.ip);
 	if (reason == RUDDER_REASON_NONE && !s->is_layer3_hook)

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "rudder_maps.h"
+#include "rudder_tag.h"
 
 #define RUDDER_AF_INET 2
 #define RUDDER_AF_INET6 10
@@ -76,14 +76,15 @@ static __always_inline int rudder_is_too_big(struct __sk_buff *skb, const struct
 }
 
 /* Can this device take packets now? Returns enum rudder_reason. */
-static __always_inline int rudder_check_device(struct __sk_buff *skb, const struct rudder_way *way)
+static __always_inline int rudder_check_device(struct __sk_buff *skb, const struct rudder_scratch *s,
+					       const struct rudder_way *way)
 {
 	if (!(way->flags & RUDDER_NH_LINK_UP))
 		return RUDDER_REASON_LINK_DOWN;
 	if (way->flags & RUDDER_NH_UNREACHABLE)
 		return RUDDER_REASON_NO_ROUTE;
-	/* An offloaded priority tag would end up inside the IP header there. */
-	if (way->flags & RUDDER_NH_LAYER3 && skb->vlan_present)
+	/* A tag beside the frame would end up inside the IP header there. */
+	if (way->flags & RUDDER_NH_LAYER3 && rudder_leaves_tagged(skb, s))
 		return RUDDER_REASON_NOT_WRITABLE;
 	return RUDDER_REASON_NONE;
 }
@@ -92,7 +93,7 @@ static __always_inline int rudder_check_device(struct __sk_buff *skb, const stru
 static __always_inline int rudder_check_way(struct __sk_buff *skb, struct rudder_scratch *s,
 					    const struct rudder_way *way)
 {
-	int reason = rudder_check_device(skb, way);
+	int reason = rudder_check_device(skb, s, way);
 
 	if (reason != RUDDER_REASON_NONE || !rudder_is_too_big(skb, s, way))
 		return reason;

@@ -93,6 +93,11 @@ Run Place::run(Datapath& on, const Frame& in, const Metadata& metadata, std::uin
     return on.run(in, link_named("in0").ifindex, direction, repeat, metadata);
 }
 
+Run Place::run_tagged(const Frame& in, TagPlace tag) {
+    fixtures_++;
+    return datapath().run_tagged(in, tag, link_named("in0").ifindex, direction);
+}
+
 void Place::cannot(const std::string& why) {
     WARN(why);
     is_proven_ = false;

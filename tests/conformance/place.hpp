@@ -74,6 +74,9 @@ public:
     }
     Run run(Datapath& on, const Frame& in, const Metadata& metadata = {}, std::uint32_t repeat = 1);
 
+    /// The same with the outermost tag in that place; the frame comes back with all its tags in it.
+    Run run_tagged(const Frame& in, TagPlace tag);
+
     /// This kernel cannot show it: the row is not proven, and not refuted either.
     void cannot(const std::string& why);
 

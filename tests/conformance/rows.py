@@ -84,6 +84,7 @@ SUBJECTS = (
     Subject(15, "vlan-one", "one tag, 802.1Q or 802.1ad: only a rule that asks takes it; it goes along", PLACES, wire=PLACES),
     Subject(15, "vlan-qinq", "two tags: the outermost with an id says which VLAN", PLACES, wire=PLACES),
     Subject(15, "vlan-three", "three tags: not IP", PLACES, wire=PLACES),
+    Subject(15, "vlan-rewrite", "the outermost tag gets another id, is put on or taken off, wherever the kernel keeps it", PLACES, wire=V4),
     *(Subject(16, f"ethertype-{name}", f"{name.upper()} goes on untouched", PLACES) for name in ("arp", "lldp", "stp", "pppoe", "mpls")),
     Subject(17, "link-broadcast", "a link-layer broadcast is not steered, unless a rule names its address", PLACES, wire=PLACES),
     Subject(17, "link-multicast", "a link-layer multicast is not steered, unless a rule asks for its group", PLACES, wire=PLACES),

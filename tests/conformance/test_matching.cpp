@@ -103,6 +103,29 @@ TEST_CASE("vlan") {
     });
 }
 
+TEST_CASE("vlan-rewrite") {
+    const struct {
+        std::uint16_t vlan;
+        std::vector<Vlan> before, after;
+    } exchanges[] = {{7, {}, {{7}}},           {7, {{0xf005}}, {{0xf007}}},
+                     {7, {{0xe000}}, {{0xe007}}}, {7, {{0x6005, 0x88a8}, {6}}, {{0x6007, 0x88a8}, {6}}},
+                     {0, {{0x6005}}, {}},      {0, {{5, 0x88a8}, {0x6006}}, {{0x6006}}}};
+    prove("vlan-rewrite", [&](Place& place) {
+        for (const auto& [vlan, before, after] : exchanges) {
+            Rewrite rewrite = place.readdressing(std::uint16_t{6000});
+            rewrite.vlan = vlan;
+            Rule rule = place.steering(rewrite);
+            rule.match.vlan = k_vlan_any;
+            REQUIRE(datapath().publish(policy({rule}), topology()));
+            for (const TagPlace tag : {TagPlace::in_frame, TagPlace::beside}) {
+                const Run run = place.run_tagged(place.in({.tags = before}) / Udp{} / payload(31), tag);
+                CHECK(run.verdict == k_redirect);
+                CHECK((run.frame == Frame(place.out({.dst = place.new_dst(), .tags = after}) / Udp{4000, 6000} / payload(31))));
+            }
+        }
+    });
+}
+
 TEST_CASE("ethertype") {
     prove_ethertype("ethertype-arp", {0x0806, 0x8035}, false);
     prove_ethertype("ethertype-lldp", {0x88cc}, false);

@@ -3,6 +3,7 @@
 
 #include "rudder_abi.h"
 #include "rudder_tc.skel.h"
+#include "tagging.skel.h"
 
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
@@ -19,6 +20,8 @@ namespace {
 
 /// BPF_F_TEST_SKB_CHECKSUM_COMPLETE, which the headers of older systems lack.
 constexpr std::uint32_t k_checksum_complete = 1u << 2;
+/// cb[0] of tagging.bpf.c.
+constexpr std::uint32_t k_lift = 1, k_hide = 2;
 
 template <class Value>
 std::vector<Value> per_cpu(const bpf_map* map, const void* key) {
@@ -69,12 +72,13 @@ CounterKey owner_of(const Slots& slots, std::uint32_t slot) {
 
 }  // namespace
 
-Datapath::Datapath(rudder_tc_bpf* bpf, std::size_t tier) : bpf_(bpf), tier_(tier) {}
+Datapath::Datapath(rudder_tc_bpf* bpf, tagging_bpf* tagging, std::size_t tier) : bpf_(bpf), tagging_(tagging), tier_(tier) {}
 
 Datapath::~Datapath() {
     if (generation_fd_ >= 0) {
         close(generation_fd_);
     }
+    tagging_bpf__destroy(tagging_);
     rudder_tc_bpf__destroy(bpf_);
 }
 
@@ -95,16 +99,23 @@ std::unique_ptr<Datapath> Datapath::load(std::string& why, std::size_t tier) {
         rudder_tc_bpf__destroy(bpf);
         return nullptr;
     }
+    tagging_bpf* tagging = tagging_bpf__open_and_load();
+    if (tagging == nullptr) {
+        why = "load the test's own BPF object: " + std::string(std::strerror(errno));
+        rudder_tc_bpf__destroy(bpf);
+        return nullptr;
+    }
     const std::uint32_t key = 0;
     const int program = bpf_program__fd(bpf->progs.rudder_classify);
     bpf_map_update_elem(bpf_map__fd(bpf->maps.programs), &key, &program, BPF_ANY);
+    bpf_map_update_elem(bpf_map__fd(tagging->maps.tested), &key, &program, BPF_ANY);
     std::uint32_t stage = 0;  // RUDDER_STAGE_*
     for (const bpf_program* next : {bpf->progs.rudder_forward, bpf->progs.rudder_classify, bpf->progs.rudder_answer}) {
         const int fd = bpf_program__fd(next);
         bpf_map_update_elem(bpf_map__fd(bpf->maps.stages), &stage, &fd, BPF_ANY);
         stage++;
     }
-    return std::unique_ptr<Datapath>(new Datapath(bpf, tier));
+    return std::unique_ptr<Datapath>(new Datapath(bpf, tagging, tier));
 }
 
 void Datapath::set_dead(const DeadMembers& dead) {
@@ -158,13 +169,14 @@ bool Datapath::publish(const Policy& policy, const Topology& topology, const Dea
 }
 
 Run Datapath::test_run(int program, const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat,
-                       const Metadata& metadata) {
+                       const Metadata& metadata, std::uint32_t tagging) {
     __sk_buff context{};
     context.ifindex = ifindex;
     context.ingress_ifindex = metadata.received_on;
     context.mark = metadata.mark;
     context.priority = metadata.priority;
     context.tstamp = metadata.timestamp;
+    context.cb[0] = tagging;
     context.cb[4] = static_cast<std::uint32_t>(direction);
     Run result;
     result.frame.resize(frame.size() + 256);
@@ -194,6 +206,12 @@ Run Datapath::test_run(int program, const Frame& frame, std::uint32_t ifindex, D
 
 Run Datapath::run(const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat, const Metadata& metadata) {
     return test_run(bpf_program__fd(bpf_->progs.rudder_classify), frame, ifindex, direction, repeat, metadata);
+}
+
+Run Datapath::run_tagged(const Frame& frame, TagPlace place, std::uint32_t ifindex, Direction direction, const Metadata& metadata) {
+    // A sum over the packet would be wrong once a tag is written into it.
+    const std::uint32_t tagging = (place == TagPlace::beside ? k_lift : 0) | (metadata.is_summed ? k_hide : 0);
+    return test_run(bpf_program__fd(tagging_->progs.tagging), frame, ifindex, direction, 1, metadata, tagging);
 }
 
 Run Datapath::run_entry(const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat) {

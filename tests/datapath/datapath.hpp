@@ -12,6 +12,7 @@
 #include <vector>
 
 struct rudder_tc_bpf;
+struct tagging_bpf;
 
 /// The loaded programs, driven by BPF_PROG_TEST_RUN in a private network namespace.
 namespace rudder::test {
@@ -24,6 +25,9 @@ struct Metadata {
     std::uint32_t received_on = 0;  ///< device that the packet came in by, if not the one of the hook; not read back
     bool is_summed = false;         ///< CHECKSUM_COMPLETE: the run fails with EBADMSG if the sum is wrong after it; not read back
 };
+
+/// Where a frame's outermost tag is when the packet comes to the hook.
+enum class TagPlace { in_frame, beside };
 
 /// What one run returned.
 struct Run {
@@ -58,6 +62,8 @@ public:
     [[nodiscard]] bool has_tables();
     /// One packet at the hook of (ifindex, direction).
     Run run(const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat = 1, const Metadata& metadata = {});
+    /// The same, the tag being in that place; the frame that comes back has all its tags in it, unless it is summed.
+    Run run_tagged(const Frame& frame, TagPlace place, std::uint32_t ifindex, Direction direction, const Metadata& metadata = {});
     /// The same through rudder_ingress or rudder_egress and the program array.
     Run run_entry(const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat = 1);
     /// Attaches the entry program to a real device (cls_bpf on its clsact); gone with the device.
@@ -71,11 +77,12 @@ public:
     [[nodiscard]] std::map<std::string, std::uint32_t> verified_instructions() const;
 
 private:
-    Datapath(rudder_tc_bpf* bpf, std::size_t tier);
+    Datapath(rudder_tc_bpf* bpf, tagging_bpf* tagging, std::size_t tier);
     Run test_run(int program, const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat,
-                 const Metadata& metadata = {});
+                 const Metadata& metadata = {}, std::uint32_t tagging = 0);
 
     rudder_tc_bpf* bpf_;
+    tagging_bpf* tagging_;
     std::size_t tier_;
     int generation_fd_ = -1;
     std::uint64_t generation_ = 0;

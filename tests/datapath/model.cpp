@@ -210,6 +210,9 @@ ModelResult model_steer(const Rule& rule, const Target& target, int index, const
     if (!out->is_up) {
         return refused(rule, index, frame, RUDDER_REASON_LINK_DOWN);
     }
+    if (out->is_layer3 && model_leaves_with_tag_beside(p, rewrite)) {
+        return refused(rule, index, frame, RUDDER_REASON_NOT_WRITABLE);
+    }
     if (frame.size() - p.ip > out->mtu) {
         return refused(rule, index, frame, RUDDER_REASON_TOO_BIG);
     }
@@ -217,13 +220,14 @@ ModelResult model_steer(const Rule& rule, const Target& target, int index, const
     if (mac && !out->is_layer3) {
         put_macs(made.frame, *mac, out->mac);
     } else if (!out->is_layer3) {
-        if (p.ip != 14) {
+        if (model_tags_left(p, rewrite) > (model_leaves_with_tag_beside(p, rewrite) ? 1u : 0u)) {
             return refused(rule, index, frame, RUDDER_REASON_NO_NEIGHBOUR);
         }
         if ((frame[0] & 1) != 0) {
             put_macs(made.frame, MacAddress{}, out->mac);
         }
     }
+    model_retag(made.frame, rewrite);
     return {7, made.frame, index};
 }
 
@@ -246,7 +250,11 @@ std::optional<std::uint32_t> mirrored(const Target& target, const Topology& topo
     if (target.snap != 0) {
         bytes = std::min(bytes, model_cut(p, target.snap, out->is_layer3));
     }
-    return bytes - (out->is_layer3 ? 0 : p.ip) > out->mtu ? RUDDER_REASON_TOO_BIG : RUDDER_REASON_NONE;
+    if (bytes - (out->is_layer3 ? 0 : p.ip) > out->mtu) {
+        return RUDDER_REASON_TOO_BIG;
+    }
+    // The veths here take no more than 1500 bytes, an Ethernet header and one tag in a frame, whatever the table says.
+    return bytes - (p.is_tag_beside ? 4 : 0) > 1518 ? RUDDER_REASON_CLONE_FAILED : RUDDER_REASON_NONE;
 }
 
 ModelResult model_mirror(const Rule& rule, int index, const Topology& topology, const ModelPacket& p, const Link& link,
@@ -289,9 +297,11 @@ ModelResult model_send(const Rule& rule, int index, const Policy& policy, const 
         target = member_target(target, group->members.at(member));
         identity = member_identity(group->members.at(member));
     }
-    ModelResult result = model_steer(rule, target, index, topology, p, direction, frame);
+    ModelPacket seen = p;
+    seen.is_tag_beside |= target.rewrite.vlan && model_tags(p) > 0;
+    ModelResult result = model_steer(rule, target, index, topology, seen, direction, frame);
     result.member = identity;
-    return answered(std::move(result), target.via, topology, link, direction, p);
+    return answered(std::move(result), target.via, topology, link, direction, seen);
 }
 
 /// A rule none of whose devices exists is not installed.
@@ -325,14 +335,15 @@ bool is_header_good(const Frame& frame, const ModelPacket& p) {
 }  // namespace
 
 ModelResult model_run(const Policy& policy, const Topology& topology, const Link& link, Direction direction,
-                      const Frame& frame, const ModelTables& tables) {
+                      const Frame& frame, const ModelTables& tables, bool is_tag_beside) {
     const bool is_hook = std::any_of(policy.rules.begin(), policy.rules.end(), [&](const Rule& rule) {
         return !is_deferred(rule, policy, topology) && rule.match.direction == direction && selects(rule.match.interface, link);
     });
     if (!is_hook) {
         return {-1, frame};
     }
-    const ModelPacket p = model_parse(frame, link.is_layer3);
+    ModelPacket p = model_parse(frame, link.is_layer3);
+    p.is_tag_beside = is_tag_beside && model_tags(p) > 0;
     if (p.parse == Parse::short_frame) {
         return {-1, frame, -1, 0, RUDDER_REASON_SHORT};
     }

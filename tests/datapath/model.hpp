@@ -33,6 +33,7 @@ struct ModelPacket {
     std::optional<std::uint16_t> icmp{};      ///< type * 256 + code
     std::optional<std::uint8_t> tcp_flags{};
     std::optional<MacAddress> src_mac{}, dst_mac{};
+    bool is_tag_beside = false; ///< the kernel keeps the outermost of the frame's tags beside it
     int checksum = -1;          ///< offset in the transport header of a checksum over a pseudo-header, -1: none
 };
 
@@ -43,6 +44,14 @@ struct ModelPacket {
 
 /// Bytes that are left at most of a copy that is cut to `snap` bytes.
 [[nodiscard]] std::size_t model_cut(const ModelPacket& packet, std::size_t snap, bool is_to_layer3);
+/// The tags before the IP header, in an Ethernet frame with all its tags in it.
+[[nodiscard]] std::size_t model_tags(const ModelPacket& packet);
+/// Gives such a frame the tag that `rewrite` asks for.
+void model_retag(Frame& frame, const Rewrite& rewrite);
+/// How many tags a packet leaves with.
+[[nodiscard]] std::size_t model_tags_left(const ModelPacket& packet, const Rewrite& rewrite);
+/// Whether the outermost tag is beside the frame then, where a device without Ethernet header cannot take it.
+[[nodiscard]] bool model_leaves_with_tag_beside(const ModelPacket& packet, const Rewrite& rewrite);
 
 /// The hash of a flow over `fields` (RUDDER_HASH_*) that chooses the member of a group, and its place in the table.
 [[nodiscard]] std::uint32_t model_flow_hash(const ModelPacket& packet, HashFields fields);
@@ -73,8 +82,9 @@ struct ModelResult {
 
 using ModelTables = std::map<std::string, std::vector<std::uint16_t>>;
 
-/// pass, drop, steer and mirror at one hook of `link`. `tables` are those of the policy's groups, by name.
+/// pass, drop, steer and mirror at one hook of `link`. `tables` are those of the policy's groups, by name. Frames have all
+/// their tags in them; `is_tag_beside`: the kernel keeps the outermost one beside it.
 [[nodiscard]] ModelResult model_run(const Policy& policy, const Topology& topology, const Link& link, Direction direction,
-                                    const Frame& frame, const ModelTables& tables = {});
+                                    const Frame& frame, const ModelTables& tables = {}, bool is_tag_beside = false);
 
 }  // namespace rudder::test

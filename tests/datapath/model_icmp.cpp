@@ -98,7 +98,8 @@ std::optional<Frame> model_icmp(const Frame& frame, const ModelPacket& p, const 
                                 Direction direction, std::uint32_t mtu) {
     const bool is_v4 = p.family == IpFamily::v4;
     const std::size_t size = std::min(p.ip_bytes, frame.size() - p.ip);
-    if (p.ip != (link.is_layer3 ? 0u : 14u) || p.is_group || p.is_later_fragment || !is_host(p.src) || is_error_message(frame, p)) {
+    const bool is_behind_tag = !link.is_layer3 && model_tags(p) > (p.is_tag_beside ? 1u : 0u);
+    if (is_behind_tag || p.is_group || p.is_later_fragment || !is_host(p.src) || is_error_message(frame, p)) {
         return std::nullopt;
     }
     if (!is_v4 && mtu != 0 && frame.size() - p.ip <= 1280) {

@@ -159,6 +159,9 @@ Rewrite random_rewrite(Random& random, IpFamily family) {
         rewrite.ttl.mode = one_in(random, 2) ? TtlAction::Mode::keep : TtlAction::Mode::set;
         rewrite.ttl.value = static_cast<std::uint8_t>(1 + below(random, 255));
     }
+    if (one_in(random, 5)) {
+        rewrite.vlan = static_cast<std::uint16_t>(one_in(random, 2) ? 0 : 1 + below(random, 4094));
+    }
     return rewrite;
 }
 

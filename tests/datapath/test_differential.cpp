@@ -325,11 +325,12 @@ Expected compare(Random& random, const Policy& rules, const Topology& world, con
     for (int i = 0; i < k_packets_of_a_policy; i++) {
         const Frame frame = random_frame(random, link.mac);
         const auto direction = below(random, 3) == 0 ? Direction::egress : Direction::ingress;
-        const ModelResult want = model_run(rules, world, link, direction, frame, tables);
+        const TagPlace place = below(random, 2) == 0 ? TagPlace::beside : TagPlace::in_frame;
+        const ModelResult want = model_run(rules, world, link, direction, frame, tables, place == TagPlace::beside);
         if (want.is_answered) {
             datapath().fill_buckets();
         }
-        const Run got = datapath().run(frame, link.ifindex, direction);
+        const Run got = datapath().run_tagged(frame, place, link.ifindex, direction);
         if (got.verdict == k_refused_by_kernel && frame.size() < 54) {
             continue;  // a test run wants the whole IP header of what the ethertype says
         }

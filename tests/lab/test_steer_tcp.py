@@ -1,15 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """TCP streams of large segments arrive whole through steer rules, with offloads on and off."""
-import hashlib
-import os
-import socket
-import threading
-
 from lab import Crossroads, Daemon, expect, expect_equal, main
-
-SIZE = 48 << 20
-BLOCK = os.urandom(1 << 20)
+from stream import transfer
 
 STEER = """
 [[rule]]
@@ -35,45 +28,6 @@ type = "steer"
 match = {{ interface = "eth3", direction = "ingress", ip_proto = "tcp", src_ip = "{host}", src_port = 80 }}
 action = {{ via = "eth0", src_ip = "{router}", src_port = 8080 }}
 """
-
-
-def _serve(listener, verdict):
-    connection, _ = listener.accept()
-    connection.settimeout(20)
-    digest, left = hashlib.sha256(), SIZE
-    while left and (data := connection.recv(1 << 18)):
-        digest.update(data)
-        left -= len(data)
-    verdict.append(digest.hexdigest())
-    for _ in range(SIZE // len(BLOCK)):
-        connection.sendall(BLOCK)
-    connection.close()
-
-
-def transfer(server, client, address, port, listen_port):
-    """SIZE bytes in each direction; the contents must be equal."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with server.entered():
-        listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.settimeout(10)
-    listener.bind(("", listen_port))
-    listener.listen()
-    verdict = []
-    thread = threading.Thread(target=_serve, args=(listener, verdict), daemon=True)
-    thread.start()
-    with client.entered():
-        connection = socket.socket(family, socket.SOCK_STREAM)
-    connection.settimeout(20)
-    connection.connect((address, port))
-    wanted = hashlib.sha256(BLOCK * (SIZE // len(BLOCK))).hexdigest()
-    for _ in range(SIZE // len(BLOCK)):
-        connection.sendall(BLOCK)
-    digest = hashlib.sha256()
-    while data := connection.recv(1 << 18):
-        digest.update(data)
-    thread.join(20)
-    expect_equal(verdict, [wanted], "content at the server")
-    expect_equal(digest.hexdigest(), wanted, "content at the client")
 
 
 def _set_offloads(lab, state):

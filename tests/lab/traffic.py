@@ -174,11 +174,11 @@ class Capture:
 
 
 class TaggedCapture:
-    """Frames with some bytes in them that a host's eth0 receives, as (VLAN ids from the outside in); the kernel keeps the outer tag
-    beside the frame."""
+    """Frames with some bytes in them that a host's eth0 receives, as (VLAN ids from the outside in, or all bits of these
+    tags); the kernel keeps the outer tag beside the frame."""
 
-    def __init__(self, host, mark):
-        self.mark = mark
+    def __init__(self, host, mark, bits=0xFFF):
+        self.mark, self.bits = mark, bits
         with host.entered():
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
             self.socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
@@ -197,16 +197,15 @@ class TaggedCapture:
                 found.append(self._tags(frame, control))
         return found
 
-    @staticmethod
-    def _tags(frame, control):
+    def _tags(self, frame, control):
         ids = []
         for level, kind, data in control:
             if (level, kind) == (SOL_PACKET, PACKET_AUXDATA):
                 status, _, _, _, _, tci, _ = struct.unpack("=IIIHHHH", data[:20])
-                ids += [tci & 0xFFF] if status & TP_STATUS_VLAN_VALID else []
+                ids += [tci & self.bits] if status & TP_STATUS_VLAN_VALID else []
         at = 12
         while frame[at:at + 2] in (b"\x81\x00", b"\x88\xa8"):
-            ids.append(struct.unpack(">H", frame[at + 2:at + 4])[0] & 0xFFF)
+            ids.append(struct.unpack(">H", frame[at + 2:at + 4])[0] & self.bits)
             at += 4
         return ids
 

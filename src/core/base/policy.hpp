@@ -76,6 +76,7 @@ struct Rewrite {
     std::optional<std::uint16_t> src_port;
     std::optional<std::uint8_t> dscp;
     TtlAction ttl;
+    std::optional<std::uint16_t> vlan{};  ///< id of the outer tag, which is put on if there is none; 0: it is taken off
     friend bool operator==(const Rewrite&, const Rewrite&) = default;
 };
 

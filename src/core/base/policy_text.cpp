@@ -89,6 +89,7 @@ std::string rewrite_to_string(const Rewrite& rewrite) {
     if (rewrite.src_port) words.add("sport", fmt::format("{}", *rewrite.src_port));
     if (rewrite.dscp) words.add("dscp", dscp_to_string(*rewrite.dscp));
     if (rewrite.ttl.mode != TtlAction::Mode::decrement) words.add("ttl", ttl_to_string(rewrite.ttl));
+    if (rewrite.vlan) words.add("vlan", *rewrite.vlan == 0 ? "none" : fmt::format("{}", *rewrite.vlan));
     return words.text();
 }
 

@@ -55,6 +55,12 @@ void set_ports_and_dscp(const Rewrite& rewrite, rudder_target& record) {
     }
 }
 
+void set_vlan(const Rewrite& rewrite, rudder_target& record) {
+    if (!rewrite.vlan) return;
+    record.flags |= static_cast<std::uint16_t>(*rewrite.vlan == 0 ? RUDDER_POP_VLAN : RUDDER_REWRITE_VLAN);
+    record.vlan_id = *rewrite.vlan;
+}
+
 bool matches_multicast_only(const Match& match) {
     const auto is_multicast = [](const IpPrefix& prefix) {
         return prefix.address.is_multicast() && prefix.length >= (prefix.address.family == IpFamily::v4 ? 4 : 8);
@@ -144,6 +150,7 @@ rudder_target encode_target(const Rule& rule, const Target& target, const Target
     set_addresses(target.rewrite, now.src_ip, record);
     set_ports_and_dscp(target.rewrite, record);
     set_ttl(rule, target.rewrite, record);
+    set_vlan(target.rewrite, record);
     record.sample = target.sample == 1 ? 0 : sample_threshold(target.sample);
     record.snap = target.snap;
     return record;

@@ -157,7 +157,8 @@ void warn_extension_header(const Reading& reading, const RuleTables& tables, con
 
 bool is_rewriting(const Target& target) {
     const Rewrite& rewrite = target.rewrite;
-    return rewrite.dst_ip || rewrite.src_ip || rewrite.is_src_of_interface || rewrite.dst_port || rewrite.src_port || rewrite.dscp;
+    return rewrite.dst_ip || rewrite.src_ip || rewrite.is_src_of_interface || rewrite.dst_port || rewrite.src_port || rewrite.dscp ||
+           rewrite.vlan;
 }
 
 /// `key` is what is pointed at: the `via` of the way out, or the `group` that has it.
@@ -186,6 +187,13 @@ void check_port_rewrite(const Reading& reading, const ConfigTable& table, const 
             reading.error(code::port_rewrite_no_ports, entry->key_span,
                           fmt::format("`{}` cannot be set: the rule matches protocol {}, which has no ports", key,
                                       ip_protocol_to_string(*match.ip_proto)));
+}
+
+/// The default of `vlan` in a match is easily forgotten.
+void warn_no_tag(const Reading& reading, const ConfigTable& table, const Match& match, const Target& target) {
+    if (target.rewrite.vlan != 0 || !match.vlan.ids.empty()) return;
+    reading.warning(code::no_tag_to_take_off, find_entry(table, "vlan")->value.span,
+                    "the rule is for packets in no VLAN; there is a priority tag to take off at most");
 }
 
 /// An interface has addresses of both families.
@@ -250,6 +258,7 @@ void settle_families(const Reading& reading, const RuleTables& tables, Rule& rul
 void check_targets(const Reading& reading, const RuleTables& tables, const Rule& rule) {
     for (std::size_t i = 0; i < tables.ways_out.size(); ++i) {
         check_port_rewrite(reading, *tables.ways_out[i], rule.match);
+        warn_no_tag(reading, *tables.ways_out[i], rule.match, rule.targets[i]);
         if (rule.type == RuleType::mirror)
             check_mirror(reading, *tables.ways_out[i], rule.match, rule.targets[i]);
         else if (tables.groups[i] != nullptr)

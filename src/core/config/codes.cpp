@@ -155,6 +155,8 @@ constexpr CodeInfo k_codes[] = {
      "give a `next_hop`, a `next_hop_mac` or a rewrite, or another interface"},
     {code::group_and_way, "a key stands beside a group that its members have",
      "give it to the members of the group"},
+    {code::bad_new_vlan, "the new vlan is neither \"none\" nor 1 to 4094",
+     "a number from 1 to 4094 is the id to leave with, \"none\" takes the tag off"},
     {code::duplicate_set, "two sets have the same name",
      "sets are known in all files; rename one of them"},
     {code::unknown_set, "the set does not exist",
@@ -249,6 +251,8 @@ constexpr CodeInfo k_codes[] = {
      "add `sources`, or use a group outside 232.0.0.0/8 and ff3x::/96"},
     {code::source_not_matched, "a group is joined for a source whose packets the rule does not match",
      "add the source to `src_ip`, or remove it from `sources`"},
+    {code::no_tag_to_take_off, "a VLAN tag is taken off, but the rule is for packets in no VLAN",
+     "name the VLAN in the match, such as `vlan = 100`, or \"any\""},
 };
 // clang-format on
 

@@ -94,6 +94,7 @@ inline constexpr std::string_view next_hop_family = "E0512";
 inline constexpr std::string_view port_rewrite_no_ports = "E0513";
 inline constexpr std::string_view hairpin = "E0514";
 inline constexpr std::string_view group_and_way = "E0519";
+inline constexpr std::string_view bad_new_vlan = "E0520";
 inline constexpr std::string_view duplicate_set = "E0601";
 inline constexpr std::string_view unknown_set = "E0602";
 inline constexpr std::string_view wrong_set = "E0603";
@@ -143,6 +144,7 @@ inline constexpr std::string_view extension_header = "W0704";
 inline constexpr std::string_view unused_list_file = "W0705";
 inline constexpr std::string_view sources_missing = "W0731";
 inline constexpr std::string_view source_not_matched = "W0732";
+inline constexpr std::string_view no_tag_to_take_off = "W0740";
 
 }  // namespace code
 }  // namespace rudder

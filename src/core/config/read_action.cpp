@@ -225,6 +225,7 @@ Target read_way_out(const Reading& reading, const ConfigTable& table, TableBit t
     reader.field("src_port", target.rewrite.src_port, read_port);
     reader.field("dscp", target.rewrite.dscp, read_dscp);
     reader.field("ttl", target.rewrite.ttl, read_ttl);
+    reader.field("vlan", target.rewrite.vlan, read_new_vlan);
     return target;
 }
 

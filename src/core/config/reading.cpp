@@ -108,7 +108,7 @@ bool takes_string(ValueKind kind) {
 
 bool takes_integer(ValueKind kind) {
     return kind == ValueKind::integer || kind == ValueKind::ports || kind == ValueKind::dscp ||
-           kind == ValueKind::protocol || kind == ValueKind::ttl || kind == ValueKind::vlan ||
+           kind == ValueKind::protocol || kind == ValueKind::ttl || kind == ValueKind::vlan || kind == ValueKind::new_vlan ||
            kind == ValueKind::range || kind == ValueKind::icmp_type || kind == ValueKind::ecn || kind == ValueKind::mark;
 }
 
@@ -143,6 +143,7 @@ std::string example_value(const KeySpec& spec) {
         case ValueKind::ttl:
             return "64";
         case ValueKind::vlan:
+        case ValueKind::new_vlan:
         case ValueKind::range:
             return "100";
         case ValueKind::icmp_type:

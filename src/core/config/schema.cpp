@@ -20,6 +20,7 @@ constexpr std::string_view k_ttl_words[] = {"keep"};
 constexpr std::string_view k_fragment_words[] = {"none", "first", "later"};
 constexpr std::string_view k_ecn_words[] = {"not-ect", "ect1", "ect0", "ce"};
 constexpr std::string_view k_vlan_words[] = {"none", "any"};
+constexpr std::string_view k_new_vlan_words[] = {"none"};
 constexpr std::string_view k_dscp_words[] = {"cs0",  "cs1",  "cs2",  "cs3",  "cs4",  "cs5",  "cs6",  "cs7",  "af11",
                                              "af12", "af13", "af21", "af22", "af23", "af31", "af32", "af33", "af41",
                                              "af42", "af43", "ef",   "va",   "le",   "df",   "be"};
@@ -135,8 +136,9 @@ constexpr KeySpec k_keys[] = {
     {.tables = k_way_out, .key = "ttl", .kind = ValueKind::ttl, .doc = "\"keep\", or the new TTL or hop limit",
      .types = k_sending, .minimum = 1, .maximum = 255, .words = k_ttl_words,
      .default_text = "decremented at ingress", .code = code::bad_ttl},
-    {.tables = k_way_out, .key = "vlan", .kind = k_later, .doc = "VLAN id of the packet that leaves",
-     .types = k_sending},
+    {.tables = k_way_out, .key = "vlan", .kind = ValueKind::new_vlan,
+     .doc = "new VLAN id of the outer tag, which is put on if there is none; \"none\" takes it off", .types = k_sending,
+     .minimum = 1, .maximum = 4094, .words = k_new_vlan_words, .code = code::bad_new_vlan},
     {.tables = k_way_out, .key = "group", .kind = ValueKind::name,
      .doc = "in place of `via`: each flow leaves by one member of that [[group]]", .types = k_sending, .minimum = 1,
      .maximum = 64, .unit = "bytes", .code = code::bad_name},

@@ -55,6 +55,7 @@ enum class ValueKind : std::uint8_t {
     rate,               ///< string: number and unit, such as "1000pps" or "10mbit"
     ttl,                ///< integer, or string "keep"
     vlan,               ///< integer, or string "lo-hi", "none" or "any"
+    new_vlan,           ///< integer, or string "none"
     range,              ///< integer, or string "lo-hi"
     icmp_type,          ///< integer, or string "lo-hi", "type/code" or a name
     tcp_flags,          ///< string

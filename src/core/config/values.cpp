@@ -200,6 +200,13 @@ std::optional<TtlAction> read_ttl(const Reading& reading, const KeySpec& spec, c
     return std::nullopt;
 }
 
+std::optional<std::uint16_t> read_new_vlan(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
+    if (const std::int64_t* number = value.as_integer()) return static_cast<std::uint16_t>(*number);
+    if (is_same_word(*value.as_string(), spec.words.front())) return std::uint16_t{0};
+    report_word(reading, spec, value);
+    return std::nullopt;
+}
+
 std::optional<std::string> read_device(const Reading& reading, const KeySpec& spec, const ConfigValue& value) {
     const std::string& text = *value.as_string();
     std::string_view flaw = device_name_flaw(text);

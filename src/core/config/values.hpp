@@ -29,6 +29,8 @@ namespace rudder {
                                                     const ConfigValue& value);
 [[nodiscard]] std::optional<RateLimit> read_rate(const Reading& reading, const KeySpec& spec, const ConfigValue& value);
 [[nodiscard]] std::optional<TtlAction> read_ttl(const Reading& reading, const KeySpec& spec, const ConfigValue& value);
+/// The VLAN id to leave with, 0 for "none".
+[[nodiscard]] std::optional<std::uint16_t> read_new_vlan(const Reading& reading, const KeySpec& spec, const ConfigValue& value);
 [[nodiscard]] std::optional<std::string> read_device(const Reading& reading, const KeySpec& spec,
                                                      const ConfigValue& value);
 

@@ -95,6 +95,8 @@ Json target_json(const rudder_target& target, IpFamily family) {
     if ((target.flags & RUDDER_REWRITE_SRC_PORT) != 0) out["src_port"] = from_be(target.src_port_be);
     if ((target.flags & RUDDER_REWRITE_DSCP) != 0) out["dscp"] = target.dscp;
     if (target.snap != 0) out["snap"] = target.snap;
+    if ((target.flags & RUDDER_REWRITE_VLAN) != 0) out["vlan"] = target.vlan_id;
+    if ((target.flags & RUDDER_POP_VLAN) != 0) out["vlan"] = "none";
     return out;
 }
 

@@ -70,6 +70,7 @@ Json rewrite_json(const Rewrite& rewrite) {
     add_if_set(fields, "dscp", rewrite.dscp);
     if (rewrite.ttl.mode == TtlAction::Mode::set) fields["ttl"] = rewrite.ttl.value;
     if (rewrite.ttl.mode == TtlAction::Mode::keep) fields["ttl"] = "keep";
+    if (rewrite.vlan) fields["vlan"] = *rewrite.vlan == 0 ? Json("none") : Json(*rewrite.vlan);
     return fields;
 }
 

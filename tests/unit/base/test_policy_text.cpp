@@ -95,6 +95,16 @@ TEST_CASE("an action names the interface as its source by that word") {
     CHECK(action_to_string(rule_of(RuleType::steer, {target})) == "via eth2 set src interface");
 }
 
+TEST_CASE("an action names the VLAN the packet leaves in") {
+    Target target = target_to("eth2");
+    target.rewrite.vlan = 20;
+    target.rewrite.ttl.mode = TtlAction::Mode::keep;
+    CHECK(action_to_string(rule_of(RuleType::steer, {target})) == "via eth2 set ttl keep vlan 20");
+    target.rewrite = {};
+    target.rewrite.vlan = 0;
+    CHECK(action_to_string(rule_of(RuleType::steer, {target})) == "via eth2 set vlan none");
+}
+
 TEST_CASE("a replicate action names the destination of each copy") {
     Target first = target_to("eth1");
     first.rewrite.dst_ip = ip("10.10.1.1");
@@ -157,6 +167,7 @@ TEST_CASE("two rules are the same when only the place differs") {
     CHECK(differs([](Rule& rule) { rule.type = RuleType::replicate; }));
     CHECK(differs([](Rule& rule) { rule.match.dscp = 1; }));
     CHECK(differs([](Rule& rule) { rule.targets[0].via = "eth2"; }));
+    CHECK(differs([](Rule& rule) { rule.targets[0].rewrite.vlan = 0; }));
     CHECK(differs([](Rule& rule) { rule.original_passes = true; }));
     CHECK(differs([](Rule& rule) { rule.failure_drops = true; }));
 }

@@ -276,6 +276,19 @@ TEST_CASE("rewrites are stored in network order") {
     CHECK(rule_of(image, 0).flags == RUDDER_RULE_FAILURE_DROPS);
 }
 
+TEST_CASE("a new VLAN is an id, none is a flag of its own") {
+    Rule s = steer("s", "eth0", "eth1");
+    s.targets[0].rewrite.vlan = 0x123;
+    Rule off = steer("off", "eth0", "eth1");
+    off.targets[0].rewrite.vlan = 0;
+    const Image image = compiled(policy({s, off, steer("plain", "eth0", "eth1")}), make_topology(2));
+    CHECK(target_of(image, 0).flags == RUDDER_REWRITE_VLAN);
+    CHECK(target_of(image, 0).vlan_id == 0x123);
+    CHECK(target_of(image, 1).flags == RUDDER_POP_VLAN);
+    CHECK(target_of(image, 1).vlan_id == 0);
+    CHECK(target_of(image, 2).flags == 0);
+}
+
 TEST_CASE("the unicast copy of a multicast packet starts with TTL 64") {
     Rule copy = steer("m", "any", "eth1");
     copy.type = RuleType::replicate;

@@ -34,6 +34,19 @@ TEST_CASE("a TTL is decremented unless it is kept or set") {
     CHECK(target_of("via = \"e\"\nttl = \"keep\"").rewrite.ttl.mode == TtlAction::Mode::keep);
 }
 
+TEST_CASE("the new VLAN is an id, or none") {
+    CHECK_FALSE(target_of("via = \"e\"").rewrite.vlan.has_value());
+    CHECK(target_of("via = \"e\"\nvlan = 1").rewrite.vlan == 1);
+    CHECK(target_of("via = \"e\"\nvlan = 4094").rewrite.vlan == 4094);
+    for (const std::string word : {"none", "None"}) {
+        CHECK(target_of("via = \"e\"\nvlan = \"" + word + "\"").rewrite.vlan == 0);
+    }
+}
+
+TEST_CASE("a packet may leave where it came in if its VLAN changes") {
+    CHECK(policy_of(steer_rule("via = \"eth0\"\nvlan = 5")).rules.size() == 1);
+}
+
 TEST_CASE("a steer rule passes packets that cannot be sent unless it says drop") {
     CHECK_FALSE(policy_of(steer_rule("via = \"e\"")).rules[0].failure_drops);
     CHECK_FALSE(policy_of(steer_rule("via = \"e\"\non_failure = \"pass\"")).rules[0].failure_drops);
