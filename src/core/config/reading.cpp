@@ -72,7 +72,7 @@ void report_unknown(const Reading& reading, TableBit table, std::uint8_t types, 
 
 void report_other_type(const Reading& reading, const KeySpec& spec, std::uint8_t types, const ConfigEntry& entry) {
     std::string help;
-    if (types == k_replicate && (spec.tables & k_target) != 0) help = "write it in [[rule.action.targets]]";
+    if ((types & spec.types & k_replicate) != 0 && (spec.tables & k_target) != 0) help = "write it in [[rule.action.targets]]";
     if (types == k_steer && entry.key == "targets")
         help = "a steer rule has one way out: write its keys in [rule.action]";
     reading.error(code::key_of_other_type, entry.key_span,
