@@ -149,30 +149,51 @@ static __always_inline void rudder_try_forward(struct __sk_buff *skb, const char
 		bpf_tail_call(skb, &stages, RUDDER_STAGE_FORWARD);
 }
 
-static __always_inline int rudder_act(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s, __u32 rank,
-				      __u32 mark)
+static __always_inline const struct rudder_rule *rudder_rule_at(const char *blob, __u32 rank)
 {
 	const struct rudder_blob_header *header = (const struct rudder_blob_header *)blob;
 	__u64 at = header->rule_offset + (__u64)rank * sizeof(struct rudder_rule);
-	const struct rudder_rule *rule;
-	int reason;
 
 	RUDDER_OPAQUE(at);
-	if (at > blob_bytes - sizeof(struct rudder_rule)) {
+	return at > blob_bytes - sizeof(struct rudder_rule) ? NULL : (const struct rudder_rule *)(blob + at);
+}
+
+/* A packet that the rule of this rank matched: refuses it, takes the short way, or goes on to rudder_act. */
+static __always_inline int rudder_begin(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s, __u32 rank)
+{
+	const struct rudder_rule *rule = rudder_rule_at(blob, rank);
+	int reason;
+
+	if (!rule) {
 		rudder_count_reason(RUDDER_REASON_BAD_POLICY);
 		return RUDDER_NEXT;
 	}
-	rule = (const struct rudder_rule *)(blob + at);
-	s->mark = mark & ~RUDDER_MARK_FRESH;
 	reason = (int)rudder_refuse_again(s->mark, rule->action);
 	if (reason != RUDDER_REASON_NONE) {
 		rudder_count_traffic(rule->counter_slot, s->frame_bytes);
 		rudder_count_failure(rule->counter_slot, reason);
 		return reason == RUDDER_REASON_LOOP ? RUDDER_DROP : RUDDER_NEXT;
 	}
+	if (rule->action == RUDDER_ACTION_STEER && !rule->limit)
+		rudder_try_forward(skb, blob, s, rule);
+	s->rank = rank;
+	bpf_tail_call(skb, &stages, RUDDER_STAGE_ACT);
+	return RUDDER_NEXT;
+}
+
+/* What is done by the rule scratch->rank. */
+static __always_inline int rudder_act_by(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s)
+{
+	const struct rudder_rule *rule = rudder_rule_at(blob, s->rank);
+	int reason;
+
+	if (!rule) {
+		rudder_count_reason(RUDDER_REASON_BAD_POLICY);
+		return RUDDER_NEXT;
+	}
 	if (rudder_is_excess(skb, blob, s, rule))
 		return rule->flags & RUDDER_RULE_EXCESS_DROPS ? RUDDER_DROP : RUDDER_NEXT;
-	if (rule->action == RUDDER_ACTION_STEER)
+	if (rule->action == RUDDER_ACTION_STEER && rule->limit)
 		rudder_try_forward(skb, blob, s, rule);
 	s->answer_mtu = 0;
 	reason = rudder_save_headers(skb, s);

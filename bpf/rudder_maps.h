@@ -48,7 +48,8 @@ struct {
 #define RUDDER_STAGE_FORWARD 0u  /* rudder_forward; an empty slot only costs speed */
 #define RUDDER_STAGE_CLASSIFY 1u /* rudder_classify, for a packet that starts again */
 #define RUDDER_STAGE_ANSWER 2u   /* rudder_answer; without it on_failure decides */
-#define RUDDER_STAGE_COUNT 3u
+#define RUDDER_STAGE_ACT 3u      /* rudder_act */
+#define RUDDER_STAGE_COUNT 4u
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, RUDDER_STAGE_COUNT);
@@ -139,6 +140,7 @@ struct rudder_scratch {
 	__u32 is_layer3_hook;
 	__u32 is_cloning;                /* a clone redirect is under way, and no other packet has used this memory yet */
 	__u32 mark;                      /* of a packet that matched: 0 if it is not ours; see rudder_mark.h */
+	__u32 rank;                      /* of the rule it matched */
 	__u16 is_transport_changed;      /* the frame carries an earlier copy's ports or checksum */
 	__u16 is_header_added;           /* an Ethernet header was put before a layer-3 frame */
 	__u32 macs[3];                   /* new destination and source MAC */

@@ -151,10 +151,11 @@ static __always_inline int rudder_is_ours(struct __sk_buff *skb, struct rudder_s
 }
 
 /* Hook, parser and classifier on the blob of one generation. Returns a rank, RUDDER_NO_RULE when it is not ours. */
-static __always_inline __u32 rudder_find_rule(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s, __u32 mark)
+static __always_inline __u32 rudder_find_rule(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s)
 {
 	const struct rudder_hook *hook;
 	__u64 at = rudder_find_hook(blob, blob_bytes, skb->ifindex, s->direction);
+	__u32 mark = s->mark;
 
 	RUDDER_OPAQUE(at);
 	if (at == 0 || at > blob_bytes - sizeof(struct rudder_hook))
@@ -187,6 +188,15 @@ static __always_inline __u32 rudder_take_mark(struct __sk_buff *skb, __u32 direc
 	return mark;
 }
 
+/* Another generation was met on the way. */
+static __always_inline int rudder_start_again(struct __sk_buff *skb, __u32 mark)
+{
+	if (mark)
+		skb->tc_index = (__u16)mark;
+	bpf_tail_call(skb, &stages, RUDDER_STAGE_CLASSIFY);
+	return RUDDER_NEXT;
+}
+
 /* A packet that we have sent, at the hook it was sent to. */
 static __always_inline int rudder_let_go(struct __sk_buff *skb, __u32 mark, __u32 direction)
 {
@@ -215,7 +225,9 @@ int rudder_classify(struct __sk_buff *skb)
 	s = rudder_get_scratch();
 	if (!s || (s->is_cloning && rudder_put_aside()))
 		return RUDDER_NEXT;
-	s->direction = direction;
+	/* Through memory: the verifier forgets which ways led here, and looks at what follows once. */
+	*(volatile __u32 *)&s->direction = direction;
+	*(volatile __u32 *)&s->mark = mark;
 	s->frame_bytes = skb->len;
 	s->is_transport_changed = 0;
 	s->is_header_added = 0;
@@ -224,14 +236,22 @@ int rudder_classify(struct __sk_buff *skb)
 		return RUDDER_NEXT;
 	s->generation = ((const struct rudder_blob_header *)blob)->generation;
 	s->is_stale = 0;
-	rank = rudder_find_rule(skb, blob, s, mark);
-	if (s->is_stale) {
-		if (mark)
-			skb->tc_index = (__u16)mark;
-		bpf_tail_call(skb, &stages, RUDDER_STAGE_CLASSIFY);
+	rank = rudder_find_rule(skb, blob, s);
+	if (s->is_stale)
+		return rudder_start_again(skb, s->mark);
+	return rank == RUDDER_NO_RULE ? RUDDER_NEXT : rudder_begin(skb, blob, s, rank);
+}
+
+SEC("tc")
+int rudder_act(struct __sk_buff *skb)
+{
+	struct rudder_scratch *s = rudder_get_scratch();
+	const char *blob;
+
+	if (!s)
 		return RUDDER_NEXT;
-	}
-	return rank == RUDDER_NO_RULE ? RUDDER_NEXT : rudder_act(skb, blob, s, rank, mark);
+	blob = rudder_same_blob(s);
+	return blob ? rudder_act_by(skb, blob, s) : rudder_start_again(skb, s->mark);
 }
 
 SEC("tc")

@@ -110,7 +110,8 @@ std::unique_ptr<Datapath> Datapath::load(std::string& why, std::size_t tier) {
     bpf_map_update_elem(bpf_map__fd(bpf->maps.programs), &key, &program, BPF_ANY);
     bpf_map_update_elem(bpf_map__fd(tagging->maps.tested), &key, &program, BPF_ANY);
     std::uint32_t stage = 0;  // RUDDER_STAGE_*
-    for (const bpf_program* next : {bpf->progs.rudder_forward, bpf->progs.rudder_classify, bpf->progs.rudder_answer}) {
+    for (const bpf_program* next : {bpf->progs.rudder_forward, bpf->progs.rudder_classify, bpf->progs.rudder_answer,
+                                    bpf->progs.rudder_act}) {
         const int fd = bpf_program__fd(next);
         bpf_map_update_elem(bpf_map__fd(bpf->maps.stages), &stage, &fd, BPF_ANY);
         stage++;

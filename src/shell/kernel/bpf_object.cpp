@@ -114,7 +114,7 @@ Status BpfObject::load(const LibbpfCapture& log) {
 
 Status BpfObject::fill_stages() {
     const rudder_tc_bpf& bpf = *skeleton_->bpf;
-    const std::array programs{bpf.progs.rudder_forward, bpf.progs.rudder_classify, bpf.progs.rudder_answer};  // RUDDER_STAGE_*
+    const std::array programs{bpf.progs.rudder_forward, bpf.progs.rudder_classify, bpf.progs.rudder_answer, bpf.progs.rudder_act};  // RUDDER_STAGE_*
     for (std::uint32_t stage = 0; stage < programs.size(); ++stage) {
         const int program = bpf_program__fd(programs[stage]);
         if (bpf_map_update_elem(map_fd("stages"), &stage, &program, BPF_ANY) != 0) {
@@ -134,6 +134,7 @@ Result<BpfObject> BpfObject::load_hooks(const LibbpfSink& sink) {
     bpf_program__set_autoload(bpf.progs.rudder_classify, false);
     bpf_program__set_autoload(bpf.progs.rudder_forward, false);
     bpf_program__set_autoload(bpf.progs.rudder_answer, false);
+    bpf_program__set_autoload(bpf.progs.rudder_act, false);
     bpf_map* map = nullptr;
     bpf_object__for_each_map(map, opened->object()) {
         if (is_own_map_of_tier(map) && !bpf_map__is_internal(map)) {
