@@ -16,12 +16,6 @@
 #include "rudder_extension.h"
 #include "rudder_opaque.h"
 
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define RUDDER_HOST32(value_be) __builtin_bswap32(value_be)
-#else
-#define RUDDER_HOST32(value_be) (value_be)
-#endif
-
 #define RUDDER_MAX_DEPTH 40u         /* inner nodes on a path from a root to a leaf */
 #define RUDDER_MAX_LEAF 32u          /* entries of one leaf */
 

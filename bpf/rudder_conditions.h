@@ -7,6 +7,12 @@
 #include "rudder_abi.h"
 #include "rudder_opaque.h"
 
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define RUDDER_HOST32(value_be) __builtin_bswap32(value_be)
+#else
+#define RUDDER_HOST32(value_be) (value_be)
+#endif
+
 #define RUDDER_MAX_LIST 8u    /* ranges of one list */
 #define RUDDER_MAX_MASKED 32u /* entries of one masked list */
 
@@ -29,6 +35,24 @@ struct rudder_masked {
 	__u64 value;
 	__u64 mask; /* of the bits that count */
 };
+
+/* Addresses: `count` ranges follow, ascending, disjoint. Of IPv4 addresses the upper 32 bits of `high` count. */
+struct rudder_address_ranges {
+	__u32 count;
+	__u32 step; /* the largest power of two up to count, 0 for 0 */
+};
+struct rudder_address_range {
+	__u64 first_high;
+	__u64 first_low;
+	__u64 last_high;
+	__u64 last_low;
+};
+/* Address ranges that must hold neither source nor destination; 0: none. */
+struct rudder_excluded {
+	__u32 src;
+	__u32 dst;
+};
+#define RUDDER_SEARCH_STEPS 24u /* halvings: 2^24 ranges are more than a blob holds */
 
 /* Bit n of each: the value n matches. */
 struct rudder_bits {
@@ -152,6 +176,87 @@ static RUDDER_INLINE __u64 rudder_bits_differ(const char *blob, __u32 blob_bytes
 							  packet->tcp_flags));
 }
 
+/* The bytes of an address from `word_be` on as a number. */
+static RUDDER_INLINE __u64 rudder_address_half(const __u32 *word_be)
+{
+	return (__u64)RUDDER_HOST32(word_be[0]) << 32 | RUDDER_HOST32(word_be[1]);
+}
+
+/* 1 if a < b: the borrow of a - b. Without a branch, since each doubles the verifier's work. */
+static RUDDER_INLINE __u64 rudder_below(__u64 a, __u64 b)
+{
+	__u64 difference = a - b;
+
+	RUDDER_OPAQUE(difference);
+	return ((~a & b) | ((~a | b) & difference)) >> 63;
+}
+
+/* The same of numbers of 128 bits. */
+static RUDDER_INLINE __u64 rudder_below_wide(__u64 a_high, __u64 a_low, __u64 b_high, __u64 b_low)
+{
+	return rudder_below(a_high, b_high) | (rudder_is_zero(a_high ^ b_high) & rudder_below(a_low, b_low));
+}
+
+/* Nonzero if the address lies in one of the ranges at `at`. Counts those that end before it, by halving. */
+static RUDDER_INLINE __u64 rudder_in_addresses(const char *blob, __u32 blob_bytes, __u64 at, const __u32 *address_be,
+					       __u32 family)
+{
+	__u64 high, low = 0, count, step, before = 0, next_at;
+
+	/* Read next to its check, and so below: see rudder_extended_rank. */
+	RUDDER_WITHIN_BLOB(at, sizeof(struct rudder_address_ranges));
+	const volatile struct rudder_address_ranges *ranges = (const volatile struct rudder_address_ranges *)(blob + at);
+
+	count = ranges->count;
+	step = ranges->step;
+	at += sizeof(struct rudder_address_ranges);
+	high = rudder_address_half(address_be);
+	if (family == 6)
+		low = rudder_address_half(address_be + 2);
+	RUDDER_NO_UNROLL
+	for (__u32 i = 0; i < RUDDER_SEARCH_STEPS; i++) {
+		RUDDER_OPAQUE(step);
+		if (!step)
+			break;
+		__u64 middle = before + step - 1;
+		__u64 is_inside = rudder_below(middle, count);
+		__u64 middle_at = at + (middle & (0 - is_inside)) * sizeof(struct rudder_address_range);
+
+		RUDDER_WITHIN_BLOB(middle_at, sizeof(struct rudder_address_range));
+		const volatile struct rudder_address_range *range =
+			(const volatile struct rudder_address_range *)(blob + middle_at);
+		__u64 last_high = range->last_high, last_low = range->last_low;
+
+		before += step & (0 - (is_inside & rudder_below_wide(last_high, last_low, high, low)));
+		RUDDER_OPAQUE(before);
+		step >>= 1;
+	}
+	if (before >= count)
+		return 0;
+	next_at = at + before * sizeof(struct rudder_address_range);
+	RUDDER_WITHIN_BLOB(next_at, sizeof(struct rudder_address_range));
+	const volatile struct rudder_address_range *next = (const volatile struct rudder_address_range *)(blob + next_at);
+	__u64 first_high = next->first_high, first_low = next->first_low;
+
+	return 1 ^ rudder_below_wide(high, low, first_high, first_low);
+}
+
+/* Nonzero if an address of the packet is excluded at `unit`. */
+static RUDDER_INLINE __u64 rudder_addresses_excluded(const char *blob, __u32 blob_bytes, const struct rudder_packet *packet,
+						     __u32 unit)
+{
+	__u64 start = ((const struct rudder_blob_header *)blob)->extension_offset;
+	__u64 at = start + (__u64)unit * 8;
+
+	RUDDER_WITHIN_BLOB(at, sizeof(struct rudder_excluded));
+	const volatile struct rudder_excluded *excluded = (const volatile struct rudder_excluded *)(blob + at);
+	__u32 src = excluded->src, dst = excluded->dst;
+
+	if (src && rudder_in_addresses(blob, blob_bytes, start + (__u64)src * 8, packet->src_be, packet->family))
+		return 1;
+	return dst && rudder_in_addresses(blob, blob_bytes, start + (__u64)dst * 8, packet->dst_be, packet->family);
+}
+
 /* Nonzero if the packet does not meet the conditions at `unit`. */
 static RUDDER_INLINE __u64 rudder_conditions_differ(const char *blob, __u32 blob_bytes, const struct rudder_packet *packet,
 						    __u32 unit)
@@ -185,9 +290,15 @@ static RUDDER_INLINE __u64 rudder_conditions_differ(const char *blob, __u32 blob
 #ifndef RUDDER_CONDITIONS_DIFFER
 #define RUDDER_CONDITIONS_DIFFER(unit) rudder_conditions_differ(blob, blob_bytes, packet, unit)
 #endif
+#ifndef RUDDER_ADDRESSES_EXCLUDED
+#define RUDDER_ADDRESSES_EXCLUDED(unit) rudder_addresses_excluded(blob, blob_bytes, packet, unit)
+#endif
 
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_list) == 32, "rudder_list");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_masked_list) == 8, "rudder_masked_list");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_masked) == 16, "rudder_masked");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_excluded) == 8, "rudder_excluded");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_address_ranges) == 8, "rudder_address_ranges");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_address_range) == 32, "rudder_address_range");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_bits) == 96, "rudder_bits");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_conditions) == 48, "rudder_conditions");

@@ -19,8 +19,9 @@ struct rudder_extension {
 	__u32 src_list;
 	__u32 dst_list;
 	__u32 conditions; /* of a rudder_conditions, or RUDDER_NO_CONDITIONS */
-	__u32 reserved;
+	__u32 excluded;   /* of a rudder_excluded, or RUDDER_NOTHING_EXCLUDED */
 };
+#define RUDDER_NOTHING_EXCLUDED 0u /* the first unit holds a list */
 #define RUDDER_ANY_HOOK_SET 0u
 #define RUDDER_NO_CONDITIONS 0xffffffffu
 #define RUDDER_LEAF_EXTENDED 0x80000000u /* of rudder_leaf_tail.result */
@@ -52,6 +53,8 @@ static RUDDER_INLINE __u32 rudder_extended_rank(const char *blob, __u32 blob_byt
 	differs |= ~(extension->dscp >> (packet->tos >> 2)) & 1;
 	if (extension->conditions != RUDDER_NO_CONDITIONS)
 		differs |= RUDDER_CONDITIONS_DIFFER(extension->conditions);
+	if (extension->excluded != RUDDER_NOTHING_EXCLUDED)
+		differs |= RUDDER_ADDRESSES_EXCLUDED(extension->excluded);
 	return differs ? RUDDER_NO_RULE : extension->rank;
 }
 

@@ -13,6 +13,8 @@ int rudder_extension_rank(__u32 result);
 #define RUDDER_EXTENDED_RANK(result) (__u32)rudder_extension_rank(result)
 int rudder_unmet_conditions(__u32 unit);
 #define RUDDER_CONDITIONS_DIFFER(unit) (__u64)(__u32)rudder_unmet_conditions(unit)
+int rudder_excluded_address(__u32 unit);
+#define RUDDER_ADDRESSES_EXCLUDED(unit) (__u64)(__u32)rudder_excluded_address(unit)
 #include "rudder_classifier.h"
 #include "rudder_parse.h"
 #include "rudder_rewrite.h"

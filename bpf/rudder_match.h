@@ -31,6 +31,20 @@ static __always_inline const char *rudder_same_blob(struct rudder_scratch *s)
 	return NULL;
 }
 
+/* Nonzero if the packet has an address that is excluded. */
+__attribute__((noinline)) int rudder_excluded_address(__u32 unit)
+{
+	struct rudder_scratch *s = rudder_get_scratch();
+	const char *blob;
+
+	if (!s)
+		return 1;
+	blob = rudder_same_blob(s);
+	if (!blob)
+		return 1;
+	return rudder_addresses_excluded(blob, blob_bytes, &s->packet, unit) != 0;
+}
+
 /* Nonzero if the packet does not meet the conditions. */
 __attribute__((noinline)) int rudder_unmet_conditions(__u32 unit)
 {

@@ -337,6 +337,25 @@ bool matches_rare(const RareMatch& m, const ModelPacket& p) {
            in_macs(m.src_macs, p.src_mac) && in_macs(m.dst_macs, p.dst_mac);
 }
 
+bool lies_in(const std::vector<IpPrefix>& prefixes, const IpAddress& address) {
+    return std::any_of(prefixes.begin(), prefixes.end(), [&](const IpPrefix& prefix) { return prefix.contains(address); });
+}
+
+/// The packet has a value that `not` names. Each field by itself, by what it would take for a match.
+bool is_excluded(const Exclusion& no, const ModelPacket& p) {
+    const auto names = [&](auto field) {
+        RareMatch only;
+        only.*field = no.rare.*field;
+        return only != RareMatch{} && matches_rare(only, p);
+    };
+    return lies_in(no.src, p.src) || lies_in(no.dst, p.dst) || no.ip_proto == p.protocol ||
+           (!no.src_ports.empty() && in_ports(no.src_ports, p, p.src_port)) ||
+           (!no.dst_ports.empty() && in_ports(no.dst_ports, p, p.dst_port)) || (no.dscp >> (p.tos >> 2) & 1) != 0 ||
+           in_vlans(no.vlan, p.vlan) || names(&RareMatch::icmp_types) || names(&RareMatch::tcp_flags) ||
+           names(&RareMatch::fragment) || names(&RareMatch::lengths) || names(&RareMatch::ttls) || names(&RareMatch::ecn) ||
+           names(&RareMatch::fwmarks) || names(&RareMatch::src_macs) || names(&RareMatch::dst_macs);
+}
+
 }  // namespace
 
 bool model_matches(const Rule& rule, const ModelPacket& p, const Topology& topology, const Link& link,
@@ -348,7 +367,7 @@ bool model_matches(const Rule& rule, const ModelPacket& p, const Topology& topol
     if (p.family == IpFamily::v4 ? !m.family_v4 : !m.family_v6) {
         return false;
     }
-    if (m.rare && !matches_rare(*m.rare, p)) {
+    if ((m.rare && !matches_rare(*m.rare, p)) || (m.excluded && is_excluded(*m.excluded, p))) {
         return false;
     }
     if (!matches_addresses(rule, p, topology, comes_from_itself(p, topology, link, direction)) || (m.ip_proto && *m.ip_proto != p.protocol)) {

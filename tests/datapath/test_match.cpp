@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "check.hpp"
 
+#include <fmt/format.h>
+
 using namespace rudder;
 using namespace rudder::test;
 
@@ -146,6 +148,114 @@ TEST_CASE("MAC addresses are compared in the bits of their masks") {
     CHECK(takes(rarely(dst), frame));
     dst.src_macs = other.src_macs;
     CHECK_FALSE(takes(rarely(dst), frame));
+}
+
+namespace {
+
+Match excluding(const Exclusion& excluded, std::optional<std::uint8_t> protocol = {}) {
+    Match match;
+    match.excluded = excluded;
+    match.ip_proto = protocol;
+    return match;
+}
+
+}  // namespace
+
+TEST_CASE("a packet with an excluded value does not match, one without the field does") {
+    Exclusion port, source, tcp, echo, opening;
+    port.dst_ports = {{5000, 5000}};
+    const Frame udp = arriving() / Ipv4{.src = "192.0.2.1"} / Udp{} / payload(20);
+    CHECK_FALSE(takes(excluding(port), udp));
+    CHECK(takes(excluding(port), arriving() / Ipv4{} / Udp{.dst_port = 5001} / payload(20)));
+    CHECK(takes(excluding(port), arriving() / Ipv4{} / Icmp{} / payload(20)));
+    CHECK(takes(excluding(port), arriving() / Ipv4{.fragment = 0x0010, .protocol = std::uint8_t{17}} / payload(24)));
+    source.src = {*parse_ip_prefix("192.0.2.0/31").prefix};
+    CHECK_FALSE(takes(excluding(source), udp));
+    CHECK(takes(excluding(source), arriving() / Ipv4{.src = "192.0.2.2"} / Udp{} / payload(20)));
+    CHECK(takes(excluding(source), arriving() / Ipv6{} / Udp{} / payload(20)));
+    tcp.ip_proto = 6;
+    CHECK(takes(excluding(tcp), udp));
+    CHECK_FALSE(takes(excluding(tcp), arriving() / Ipv4{} / Tcp{} / payload(4)));
+    echo.rare.icmp_types = {{0x0800, 0x08ff}};
+    CHECK_FALSE(takes(excluding(echo, 1), arriving() / Ipv4{} / Icmp{8} / payload(20)));
+    CHECK(takes(excluding(echo, 1), arriving() / Ipv4{} / Icmp{0} / payload(20)));
+    CHECK(takes(excluding(echo, 1), arriving() / Ipv4{.fragment = 0x0010, .protocol = std::uint8_t{1}} / payload(24)));
+    opening.rare.tcp_flags = {{0x02, 0x10}};
+    Frame tcp_frame = arriving() / Ipv4{} / Tcp{} / payload(4);
+    for (const std::uint8_t flags : std::initializer_list<std::uint8_t>{0x02, 0x12, 0x10, 0x00}) {
+        tcp_frame[14 + 20 + 13] = flags;
+        CHECK(takes(excluding(opening), tcp_frame) == (flags != 0x02));
+    }
+    CHECK(takes(excluding(opening), udp));
+}
+
+TEST_CASE("marks and MAC addresses are excluded in the bits of their masks") {
+    const Frame frame = arriving() / Ipv4{} / Udp{} / payload(20);
+    Exclusion vendor, other, mark;
+    vendor.rare.src_macs = {{MacAddress{{4, 0, 0, 0, 0, 0}}, k_whole_mac}, {MacAddress{{2, 0, 0, 0, 0, 0}}, MacAddress{{0xff, 0xff, 0, 0, 0, 0}}}};
+    other.rare.src_macs = {{MacAddress{{2, 0, 0, 0, 0, 8}}, k_whole_mac}};
+    mark.rare.fwmarks = {{0, 0xff}};
+    CHECK_FALSE(takes(excluding(vendor), frame));
+    CHECK(takes(excluding(other), frame));
+    CHECK_FALSE(takes(excluding(mark), frame));
+    mark.rare.fwmarks = {{1, 0xff}};
+    CHECK(takes(excluding(mark), frame));
+}
+
+TEST_CASE("of a long list of addresses the first, the last and those between are excluded, their neighbours are not") {
+    for (const std::size_t count : {1u, 2u, 3u, 700u}) {
+        Exclusion v4, v6;
+        for (std::size_t i = 0; i < count; ++i) {
+            const auto high = static_cast<std::uint8_t>(2 * i >> 8);
+            const auto low = static_cast<std::uint8_t>(2 * i);
+            v4.src.push_back(*parse_ip_prefix(fmt::format("20.{}.{}.64/26", high, low)).prefix);
+            v6.dst.push_back(*parse_ip_prefix(fmt::format("2001:db8:{:x}::4000/114", 2 * i)).prefix);
+        }
+        const auto from = [](const std::string& src) { return Frame(arriving() / Ipv4{.src = src} / Udp{} / payload(20)); };
+        const auto to = [](const std::string& dst) { return Frame(arriving() / Ipv6{.dst = dst} / Udp{} / payload(20)); };
+        for (const std::size_t i : {std::size_t{0}, count / 2, count - 1}) {
+            const auto net4 = fmt::format("20.{}.{}", 2 * i >> 8, 2 * i & 0xff);
+            const auto net6 = fmt::format("2001:db8:{:x}:", 2 * i);
+            CAPTURE(count, net4);
+            CHECK(takes(excluding(v4), from(net4 + ".63")));
+            CHECK_FALSE(takes(excluding(v4), from(net4 + ".64")));
+            CHECK_FALSE(takes(excluding(v4), from(net4 + ".127")));
+            CHECK(takes(excluding(v4), from(net4 + ".128")));
+            CHECK(takes(excluding(v6), to(net6 + ":3fff")));
+            CHECK_FALSE(takes(excluding(v6), to(net6 + ":4000")));
+            CHECK_FALSE(takes(excluding(v6), to(net6 + ":7fff")));
+            CHECK(takes(excluding(v6), to(net6 + ":8000")));
+            CHECK(takes(excluding(v6), to(net6 + "1::4000")));
+        }
+        CHECK(takes(excluding(v6), from("20.0.0.64")));
+        CHECK(takes(excluding(v4), to("2001:db8::4000")));
+    }
+}
+
+TEST_CASE("for a packet that is left out the next rule is looked at") {
+    Exclusion host, port;
+    host.dst = {*parse_ip_prefix("10.1.2.3/32").prefix};
+    port.dst_ports = {{5000, 5000}};
+    Rule first = steer("10.0.0.0/8");
+    first.match.excluded = host;
+    Rule second = rule(RuleType::drop, "10.0.0.0/8");
+    second.priority = first.priority + 1;
+    second.match.excluded = port;
+    const auto verdict = [&](const std::string& dst, std::uint16_t dst_port) {
+        REQUIRE(datapath().publish(policy({first, second}), topology()));
+        const Frame frame = arriving() / Ipv4{.dst = dst} / Udp{.dst_port = dst_port} / payload(20);
+        return datapath().run(frame, link_named("in0").ifindex, Direction::ingress).verdict;
+    };
+    CHECK(verdict("10.1.2.4", 5000) == k_redirect);
+    CHECK(verdict("10.1.2.3", 5001) == k_drop);
+    CHECK(verdict("10.1.2.3", 5000) == k_next);
+}
+
+TEST_CASE("an excluded neighbour does not ask for special-purpose addresses") {
+    Exclusion excluded;
+    excluded.dst = {*parse_ip_prefix("126.0.0.0/8").prefix};
+    CHECK_FALSE(takes(excluding(excluded), arriving() / Ipv4{.dst = "127.0.0.1"} / Udp{} / payload(20)));
+    CHECK(takes(excluding(excluded), arriving() / Ipv4{.dst = "125.0.0.1"} / Udp{} / payload(20)));
 }
 
 TEST_CASE("a first fragment that ends within the TCP header has its ports, and a checksum out of reach") {

@@ -4,7 +4,7 @@
 import socket
 import struct
 
-from lab import Crossroads, Daemon, expect_equal, main, run
+from lab import Crossroads, Daemon, expect, expect_equal, main, run
 from traffic import Capture, FrameSender, checksum, ethernet, ipv4, ipv6, pseudo_header, udp
 
 MARKER = b"rare field"
@@ -138,6 +138,27 @@ def marks_select_at_egress():
     expect_equal(wire.where(ipv4(wire.lab.SENDER, server, MARKER.ljust(80), protocol=253)), ["c"], "forwarded, marked by nftables")
 
 
+def not_leaves_out_what_it_names():
+    lab = Crossroads
+    wire = Wire(rule("but", 1, 'interface = "eth0", dst_ip = "10.20.0.0/16", '
+                     'not = { dst_ip = "10.20.0.10", ip_proto = "tcp", dst_port = ["53", "5000-5009"], ttl = "0-9", src_mac = "%s" }' % STRANGER))
+
+    def where(to="10.20.1.1", port=80, ttl=64, source=None):
+        return wire.where(ipv4(lab.SENDER, to, udp(lab.SENDER, to, 4000, port, MARKER), ttl=ttl), source)
+
+    expect_equal(where(), ["b"], "nothing of what is named")
+    expect_equal(where(to=lab.SERVER), ["a"], "the address that is left out")
+    expect_equal((where(port=53), where(port=5009), where(port=5010)), (["a"], ["a"], ["b"]), "ports that are left out, and the next one")
+    expect_equal(where(ttl=9), ["a"], "a TTL that is left out")
+    expect_equal(where(source=STRANGER), ["a"], "a MAC address that is left out")
+    expect_equal(wire.where(ipv4(lab.SENDER, "10.20.1.1", tcp(SYN), protocol=6)), ["a"], "the protocol that is left out")
+    expect_equal(wire.where(ipv4(lab.SENDER, "10.20.1.1", icmp(8), protocol=1)), ["b"], "a packet without ports has none that is left out")
+    expect_equal(wire.daemon.packets("but"), 3, "packets counted")
+    expect_equal(wire.daemon.rule("but")["match_fields"]["not"],
+                 {"dst_ip": ["10.20.0.10/32"], "ip_proto": "tcp", "dst_port": ["53", "5000-5009"], "ttl": ["0-9"], "src_mac": [STRANGER]}, "JSON")
+    expect("not dport 53,5000-5009" in wire.daemon.stat_text("rules"), "the table shows it")
+
+
 def rudderstat_shows_every_field():
     stated = {"icmp_type": ["echo-request", "3/4"], "fragment": ["first"], "length": ["100-200"], "ttl": ["64"],
               "ecn": ["ce"], "fwmark": ["0x10/0xf0"], "src_mac": [STRANGER], "dst_mac": ["02:00:00:00:00:00/ff:ff:ff:00:00:00"]}
@@ -156,4 +177,5 @@ main(__doc__,
      ipv6_fields_select,
      mac_addresses_select,
      marks_select_at_egress,
+     not_leaves_out_what_it_names,
      rudderstat_shows_every_field)

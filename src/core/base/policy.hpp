@@ -46,6 +46,20 @@ struct VlanMatch {
 /// Packets in any VLAN and in none.
 extern const VlanMatch k_vlan_any;
 
+/// What a packet must not have, field by field (`not`). A packet that does not have a field at all does not have its values.
+/// *Shape*: lists as in Match; empty, none, or the defaults of RareMatch: says nothing.
+struct Exclusion {
+    std::vector<IpPrefix> src;
+    std::vector<IpPrefix> dst;
+    std::optional<std::uint8_t> ip_proto;
+    std::vector<PortRange> src_ports;
+    std::vector<PortRange> dst_ports;
+    std::uint64_t dscp = 0;           ///< bit n set: not DSCP n
+    VlanMatch vlan{false, {}};
+    RareMatch rare;
+    friend bool operator==(const Exclusion&, const Exclusion&) = default;
+};
+
 struct Match {
     InterfaceSelector interface;
     Direction direction = Direction::ingress;
@@ -59,6 +73,7 @@ struct Match {
     std::uint64_t dscp = k_dscp_any;    ///< bit n set: DSCP n matches
     VlanMatch vlan;                     ///< default: untagged packets
     HeapOptional<RareMatch> rare{};     ///< only if it states something
+    HeapOptional<Exclusion> excluded{}; ///< likewise
     friend bool operator==(const Match&, const Match&) = default;
 };
 

@@ -194,6 +194,25 @@ std::string way_to_string(const Target& target) {
     return target.table ? fmt::format("table {}", *target.table) : target.via;
 }
 
+namespace {
+
+void add_excluded(Words& words, const Match& match) {
+    const Exclusion& excluded = *match.excluded;
+    const auto add = [&words](std::string_view key, const std::vector<std::string>& values) {
+        if (!values.empty()) words.add("not " + std::string(key), list(values, ","));
+    };
+    add("dscp", dscp_texts(excluded.dscp));
+    add("src", texts_of(excluded.src));
+    add("dst", texts_of(excluded.dst));
+    if (excluded.ip_proto) add("proto", {ip_protocol_to_string(*excluded.ip_proto)});
+    add("sport", texts_of(excluded.src_ports));
+    add("dport", texts_of(excluded.dst_ports));
+    add("vlan", vlan_texts(excluded.vlan));
+    for (const FieldTexts& field : field_texts(excluded.rare, is_icmp6(match))) add(field.key, field.values);
+}
+
+}  // namespace
+
 std::string match_to_string(const Match& match) {
     Words words;
     const std::string family = unstated_family(match);
@@ -208,6 +227,7 @@ std::string match_to_string(const Match& match) {
     if (match.rare) {
         for (const FieldTexts& field : field_texts(*match.rare, is_icmp6(match))) words.add(field.key, list(field.values, ","));
     }
+    if (match.excluded) add_excluded(words, match);
     return words.text().empty() ? "-" : words.text();
 }
 

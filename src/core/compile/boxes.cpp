@@ -5,6 +5,8 @@
 #include "rudder_classifier.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 namespace rudder {
 namespace {
@@ -49,36 +51,38 @@ bool asks_for_special(const Box& box) {
     return lies_in_special(box.src) || lies_in_special(box.dst) || multicast(box.src.address.family).contains(box.src);
 }
 
-bool asks_for_group(const BoxSet& set, const Rule& rule, const Box& box) {
-    const bool takes_all = rule.type != RuleType::steer && rule.type != RuleType::replicate;
-    const bool names_group_mac = rule.match.rare && has_group_mac(*rule.match.rare);
+bool asks_for_group(const BoxSet& set, RuleType type, const Match& match, const Box& box) {
+    const bool takes_all = type != RuleType::steer && type != RuleType::replicate;
+    const bool names_group_mac = match.rare && has_group_mac(*match.rare);
     const bool is_broadcast = box.dst.length == 32 && set.broadcast_addresses.contains(box.dst.address);
     return takes_all || names_group_mac || is_broadcast || multicast(box.dst.address.family).contains(box.dst);
 }
 
 /// Packets that come in with an address of this host as their source are sent nowhere, unless the rule names the very
 /// address.
-bool asks_for_own_source(const Rule& rule, const Box& box) {
-    return (rule.type != RuleType::steer && rule.type != RuleType::replicate) || box.src.length == box.src.address.bits();
+bool asks_for_own_source(RuleType type, const Box& box) {
+    return (type != RuleType::steer && type != RuleType::replicate) || box.src.length == box.src.address.bits();
 }
 
-void set_flags(const BoxSet& set, const Rule& rule, Box& box) {
-    const VlanMatch& vlan = rule.match.vlan;
-    if (!vlan.untagged || vlan.ids.empty()) {
+void set_flags(const BoxSet& set, RuleType type, const Variant& variant, Box& box) {
+    const Match& match = variant.match();
+    if (!match.vlan.untagged || match.vlan.ids.empty()) {
         box.flag_mask |= RUDDER_PKT_TAGGED;
-        box.flag_value |= vlan.untagged ? 0 : RUDDER_PKT_TAGGED;
+        box.flag_value |= match.vlan.untagged ? 0 : RUDDER_PKT_TAGGED;
     }
-    if (!rule.match.src_ports.empty() || !rule.match.dst_ports.empty()) {
+    const Presence ports = variant.leftover.ports;
+    const bool states_ports = !match.src_ports.empty() || !match.dst_ports.empty();
+    if (ports == Presence::absent || (ports == Presence::as_stated && states_ports)) {
         box.flag_mask |= RUDDER_PKT_HAS_PORTS;
-        box.flag_value |= RUDDER_PKT_HAS_PORTS;
+        box.flag_value |= ports == Presence::absent ? 0 : RUDDER_PKT_HAS_PORTS;
     }
     if (!asks_for_special(box)) {
         box.flag_mask |= RUDDER_PKT_SPECIAL;
     }
-    if (!asks_for_own_source(rule, box)) {
+    if (!asks_for_own_source(type, box)) {
         box.flag_mask |= RUDDER_PKT_OWN_SOURCE;
     }
-    if (!asks_for_group(set, rule, box)) {
+    if (!asks_for_group(set, type, match, box)) {
         box.flag_mask |= RUDDER_PKT_GROUP;
     }
 }
@@ -128,13 +132,13 @@ bool matches_family(const Rule& rule, IpFamily family) {
     return family == IpFamily::v4 ? rule.match.family_v4 : rule.match.family_v6;
 }
 
-RuleFields fields_of(BoxSet& set, const Rule& rule, std::uint32_t rank, const Statement& statement) {
+RuleFields fields_of(BoxSet& set, const Variant& variant, std::uint32_t rank, const Statement& statement) {
     RuleFields fields;
     fields.rank = rank;
-    fields.dscp_mask = rule.match.dscp;
-    if (auto conditions = conditions_of(rule.match, statement)) {
+    fields.dscp_mask = variant.match().dscp;
+    if (auto conditions = conditions_of(variant, statement)) {
         fields.conditions = set.conditions_index(*conditions);
-        forget_dimensions(*conditions);
+        forget_dimensions(*conditions, variant);
         fields.opaque = set.conditions_index(*conditions);
     }
     for (const FieldRanges& stated : statement) {
@@ -145,15 +149,44 @@ RuleFields fields_of(BoxSet& set, const Rule& rule, std::uint32_t rank, const St
     return fields;
 }
 
-/// The boxes of one rule with one piece of its statement.
-void add_boxes_with(BoxSet& set, const Rule& rule, std::uint32_t rank, const Statement& statement) {
+/// Address ranges that the boxes of a rule exclude.
+struct Excluded {
+    std::uint32_t src = k_nothing_excluded;
+    std::uint32_t dst = k_nothing_excluded;
+};
+
+Excluded excluded_of(BoxSet& set, const Match& match) {
+    if (!match.excluded) {
+        return {};
+    }
+    return {set.excluded_index(address_ranges(match.excluded->src, set.family)),
+            set.excluded_index(address_ranges(match.excluded->dst, set.family))};
+}
+
+/// What of it concerns the addresses of a prefix. None: all of them are excluded.
+std::optional<std::uint32_t> part_of(const BoxSet& set, std::uint32_t index, const IpPrefix& prefix) {
+    if (index == k_nothing_excluded || !meets(*set.excluded[index], range_of(prefix))) {
+        return k_nothing_excluded;
+    }
+    return holds(*set.excluded[index], range_of(prefix)) ? std::nullopt : std::optional(index);
+}
+
+/// The boxes of one way to match with one piece of its statement.
+void add_boxes_with(BoxSet& set, RuleType type, const Variant& variant, std::uint32_t rank, const Statement& statement) {
     const auto index = static_cast<std::uint32_t>(set.fields.size());
-    set.fields.push_back(fields_of(set, rule, rank, statement));
+    set.fields.push_back(fields_of(set, variant, rank, statement));
     const bool has_lists = !set.fields.back().lists.empty();
-    for_family(rule.match.src, set.family, [&](const IpPrefix& src) {
-        for_family(rule.match.dst, set.family, [&](const IpPrefix& dst) {
-            Box box{index, rank, src, dst, 0, 0, has_lists};
-            set_flags(set, rule, box);
+    const Match& match = variant.match();
+    const Excluded excluded = excluded_of(set, match);
+    for_family(match.src, set.family, [&](const IpPrefix& src) {
+        for_family(match.dst, set.family, [&](const IpPrefix& dst) {
+            const auto not_src = part_of(set, excluded.src, src);
+            const auto not_dst = part_of(set, excluded.dst, dst);
+            if (!not_src || !not_dst) {
+                return;
+            }
+            Box box{index, rank, src, dst, 0, 0, has_lists, *not_src, *not_dst};
+            set_flags(set, type, variant, box);
             append_spans(set, box, statement);
             set.boxes.push_back(box);
         });
@@ -165,6 +198,17 @@ void add_boxes_with(BoxSet& set, const Rule& rule, std::uint32_t rank, const Sta
 const std::vector<ValueRange>* RuleFields::list(Field field) const {
     const auto found = std::find_if(lists.begin(), lists.end(), [field](const auto& entry) { return entry.first == field; });
     return found == lists.end() ? nullptr : &found->second;
+}
+
+std::uint32_t BoxSet::excluded_index(AddressRanges ranges) {
+    if (ranges.empty()) {
+        return k_nothing_excluded;
+    }
+    const auto [entry, is_new] = excluded_index_.try_emplace(ranges, static_cast<std::uint32_t>(excluded.size()));
+    if (is_new) {
+        excluded.push_back(std::make_shared<const AddressRanges>(std::move(ranges)));
+    }
+    return entry->second;
 }
 
 std::uint32_t BoxSet::conditions_index(const Conditions& wanted) {
@@ -182,16 +226,23 @@ std::size_t box_count(const Rule& rule, IpFamily family) {
     if (!matches_family(rule, family)) {
         return 0;
     }
-    return piece_count(rule.match) * count_of(rule.match.src, family) * count_of(rule.match.dst, family);
+    std::size_t pieces = 0;
+    for (const Variant& variant : variants_of(rule.match)) {
+        pieces += piece_count(variant.match());
+    }
+    return pieces * count_of(rule.match.src, family) * count_of(rule.match.dst, family);
 }
 
 void add_boxes(BoxSet& set, const Rule& rule, std::uint32_t rank, const HookSet& hooks) {
     if (!matches_family(rule, set.family) || hooks.empty() || rule.match.dscp == 0) {
         return;
     }
-    const std::vector<Statement> pieces = pieces_of(statement_of(rule.match, hooks));
-    for (const Statement& statement : pieces) {
-        add_boxes_with(set, rule, rank, statement);
+    const std::vector<Variant> variants = variants_of(rule.match);
+    for (const Variant& variant : variants) {
+        const std::vector<Statement> pieces = pieces_of(statement_of(variant, hooks));
+        for (const Statement& statement : pieces) {
+            add_boxes_with(set, rule.type, variant, rank, statement);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/base/policy.hpp"
+#include "core/base/address_ranges.hpp"
 #include "core/compile/conditions.hpp"
 #include "core/compile/hooks.hpp"
 #include "core/compile/key_layout.hpp"
@@ -10,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 #include <utility>
 #include <vector>
@@ -19,6 +21,7 @@
 namespace rudder {
 
 inline constexpr std::uint32_t k_no_conditions = 0xffffffff;
+inline constexpr std::uint32_t k_nothing_excluded = 0xffffffff;
 
 /// What the boxes of one rule share.
 struct RuleFields {
@@ -42,6 +45,8 @@ struct Box {
     std::uint8_t flag_mask = 0;
     std::uint8_t flag_value = 0;
     bool has_lists = false;    ///< some list of its fields has more than one range
+    std::uint32_t not_src = k_nothing_excluded;  ///< addresses that do not match: index into BoxSet::excluded
+    std::uint32_t not_dst = k_nothing_excluded;
 };
 
 /// All boxes of one family, ascending rank.
@@ -57,6 +62,7 @@ public:
     std::vector<Box> boxes;
     std::vector<ValueRange> spans;       ///< [box][dimension]; of a list: its hull
     std::vector<Conditions> conditions;  ///< no two equal
+    std::vector<std::shared_ptr<const AddressRanges>> excluded;  ///< no two equal
 
     [[nodiscard]] const KeyLayout& layout() const { return layout_; }
     [[nodiscard]] const ValueRange* spans_of(std::uint32_t box) const { return &spans[box * layout().count()]; }
@@ -68,10 +74,13 @@ public:
 
     /// The index of equal conditions, k_no_conditions for those that every packet meets.
     std::uint32_t conditions_index(const Conditions& wanted);
+    /// The index of equal ranges, k_nothing_excluded for none.
+    std::uint32_t excluded_index(AddressRanges ranges);
 
 private:
     KeyLayout layout_;
     std::map<Conditions, std::uint32_t> condition_index_;
+    std::map<AddressRanges, std::uint32_t> excluded_index_;
 };
 
 /// Adds the boxes of `rule` for the family of `set`, if it may match that family.

@@ -55,10 +55,31 @@ void add_rare(Conditions& conditions, const RareMatch& rare, const Statement& pi
     }
 }
 
+void require(Conditions& conditions, Presence presence, std::uint8_t flag) {
+    if (presence == Presence::optional) {
+        conditions.needs = static_cast<std::uint8_t>(conditions.needs & ~flag);
+    } else if (presence == Presence::absent) {
+        conditions.lacks = static_cast<std::uint8_t>(conditions.lacks | flag);
+    }
+}
+
+void add_excluded(Conditions& conditions, const Variant& variant, const Statement& piece) {
+    const RareMatch& excluded = variant.match().excluded->rare;
+    conditions.not_marks = masked_of(excluded.fwmarks);
+    conditions.not_src_macs = masked_of(excluded.src_macs);
+    conditions.not_dst_macs = masked_of(excluded.dst_macs);
+    require(conditions, variant.leftover.icmp, RUDDER_HAS_ICMP);
+    require(conditions, variant.leftover.tcp_flags, RUDDER_HAS_TCP_FLAGS);
+    if (!variant.leftover.protocols.empty()) {
+        conditions.protocols = bytes_in(piece, Field::protocol);
+    }
+}
+
 }  // namespace
 
-std::optional<Conditions> conditions_of(const Match& match, const Statement& piece) {
-    if (is_tag_enough(match.vlan) && !match.rare) {
+std::optional<Conditions> conditions_of(const Variant& variant, const Statement& piece) {
+    const Match& match = variant.match();
+    if (is_tag_enough(match.vlan) && !match.rare && !match.excluded) {
         return std::nullopt;
     }
     Conditions conditions;
@@ -68,14 +89,20 @@ std::optional<Conditions> conditions_of(const Match& match, const Statement& pie
     if (match.rare) {
         add_rare(conditions, *match.rare, piece);
     }
+    if (match.excluded) {
+        add_excluded(conditions, variant, piece);
+    }
     return conditions;
 }
 
-void forget_dimensions(Conditions& conditions) {
+void forget_dimensions(Conditions& conditions, const Variant& variant) {
     conditions.vlans.clear();
     conditions.lengths.clear();
     conditions.icmp_types.clear();
-    conditions.ttls = conditions.tcp_flags = k_every_byte;
+    conditions.ttls = conditions.tcp_flags = conditions.protocols = k_every_byte;
+    if (!variant.leftover.marks.empty()) {
+        conditions.not_marks.clear();
+    }
 }
 
 }  // namespace rudder

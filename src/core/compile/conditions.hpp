@@ -26,17 +26,22 @@ struct Conditions {
     std::vector<Masked> marks;
     std::vector<Masked> src_macs;
     std::vector<Masked> dst_macs;
+    std::vector<Masked> not_marks;  ///< none of these
+    std::vector<Masked> not_src_macs;
+    std::vector<Masked> not_dst_macs;
+    ByteSet protocols = k_every_byte;
     std::uint8_t fragment = k_fragment_any;
     std::uint8_t ecn = k_ecn_any;
     std::uint8_t needs = 0;         ///< RUDDER_HAS_*
+    std::uint8_t lacks = 0;         ///< likewise
 
     friend auto operator<=>(const Conditions&, const Conditions&) = default;
 };
 
-/// The conditions of a match with one piece of its statement; none if lanes say it all.
-[[nodiscard]] std::optional<Conditions> conditions_of(const Match& match, const Statement& piece);
+/// The conditions of a way to match with one piece of its statement; none if lanes say it all.
+[[nodiscard]] std::optional<Conditions> conditions_of(const Variant& variant, const Statement& piece);
 
 /// Removes what the dimensions of the key say exactly.
-void forget_dimensions(Conditions& conditions);
+void forget_dimensions(Conditions& conditions, const Variant& variant);
 
 }  // namespace rudder

@@ -15,4 +15,9 @@ namespace rudder {
 [[nodiscard]] std::size_t drop_dominated(const BoxSet& set, const Region& region, DimensionMask candidates,
                                          std::span<std::uint32_t> boxes);
 
+/// The box covers `hull` in all of `dimensions`: if boxes differ in no others and do not reach beyond, it matches what
+/// they match but for some flags of packets and the addresses that it excludes.
+[[nodiscard]] bool is_full_but_for_holes(const BoxSet& set, const Region& hull, DimensionMask dimensions,
+                                         std::uint32_t box);
+
 }  // namespace rudder

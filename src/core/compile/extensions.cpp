@@ -2,6 +2,7 @@
 #include "core/compile/extensions.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace rudder {
 namespace {
@@ -69,8 +70,32 @@ std::uint32_t Extensions::bits_unit(const Conditions& wanted) {
     rudder_bits bits{};
     std::copy(wanted.ttls.begin(), wanted.ttls.end(), bits.ttl);
     std::copy(wanted.tcp_flags.begin(), wanted.tcp_flags.end(), bits.tcp_flags);
-    std::copy(k_every_byte.begin(), k_every_byte.end(), bits.protocol);
+    std::copy(wanted.protocols.begin(), wanted.protocols.end(), bits.protocol);
     return add(bytes_of(bits));
+}
+
+std::uint32_t Extensions::ranges_unit(const std::shared_ptr<const AddressRanges>& ranges) {
+    if (ranges == nullptr) {
+        return 0;
+    }
+    const auto known = ranges_units_.find(ranges);
+    if (known != ranges_units_.end()) {
+        return known->second;
+    }
+    const std::size_t count = ranges->size();
+    std::string bytes = bytes_of(rudder_address_ranges{static_cast<std::uint32_t>(count), static_cast<std::uint32_t>(std::bit_floor(count))});
+    for (std::size_t i = 0; i < count; ++i) {
+        const AddressRange& range = (*ranges)[i];
+        bytes += bytes_of(rudder_address_range{range.first.high, range.first.low, range.last.high, range.last.low});
+    }
+    return ranges_units_.try_emplace(ranges, add(bytes)).first->second;
+}
+
+std::uint32_t Extensions::excluded_unit(const ExcludedHere& excluded) {
+    if (excluded.src == nullptr && excluded.dst == nullptr) {
+        return RUDDER_NOTHING_EXCLUDED;
+    }
+    return add(bytes_of(rudder_excluded{ranges_unit(excluded.src), ranges_unit(excluded.dst)}));
 }
 
 std::uint32_t Extensions::conditions_unit(const Conditions& wanted) {
@@ -82,14 +107,17 @@ std::uint32_t Extensions::conditions_unit(const Conditions& wanted) {
     conditions.marks[0] = masked_unit(wanted.marks);
     conditions.src_macs[0] = masked_unit(wanted.src_macs);
     conditions.dst_macs[0] = masked_unit(wanted.dst_macs);
-    conditions.marks[1] = conditions.src_macs[1] = conditions.dst_macs[1] = masked_unit({});
+    conditions.marks[1] = masked_unit(wanted.not_marks);
+    conditions.src_macs[1] = masked_unit(wanted.not_src_macs);
+    conditions.dst_macs[1] = masked_unit(wanted.not_dst_macs);
     conditions.fragment = wanted.fragment;
     conditions.ecn = wanted.ecn;
     conditions.needs = wanted.needs;
+    conditions.lacks = wanted.lacks;
     return add(bytes_of(conditions));
 }
 
-std::uint32_t Extensions::unit_of(const RuleFields& fields, const Conditions* conditions) {
+std::uint32_t Extensions::unit_of(const RuleFields& fields, const Conditions* conditions, const ExcludedHere& excluded) {
     const HookSet* hooks = fields.list(Field::hook_class);
     rudder_extension extension{};
     extension.rank = fields.rank;
@@ -98,6 +126,7 @@ std::uint32_t Extensions::unit_of(const RuleFields& fields, const Conditions* co
     extension.src_list = list_unit(fields.list(Field::src_port));
     extension.dst_list = list_unit(fields.list(Field::dst_port));
     extension.conditions = conditions == nullptr ? RUDDER_NO_CONDITIONS : conditions_unit(*conditions);
+    extension.excluded = excluded_unit(excluded);
     return add(bytes_of(extension));
 }
 

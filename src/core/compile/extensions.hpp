@@ -2,10 +2,12 @@
 #pragma once
 
 #include "core/compile/boxes.hpp"
+#include "core/compile/excluded_addresses.hpp"
 
 #include "rudder_classifier.h"
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -33,19 +35,22 @@ class Extensions {
 public:
     explicit Extensions(HookSets& hook_sets) : hook_sets_(hook_sets) {}
 
-    /// Offset of the extension for `fields` with `conditions` (null: none), in units of 8 bytes.
-    std::uint32_t unit_of(const RuleFields& fields, const Conditions* conditions);
+    /// Offset of the extension for `fields` with `conditions` (null: none) and excluded addresses, in units of 8 bytes.
+    std::uint32_t unit_of(const RuleFields& fields, const Conditions* conditions, const ExcludedHere& excluded);
     [[nodiscard]] const std::string& bytes() const { return bytes_; }
 
 private:
     std::uint32_t list_unit(const std::vector<ValueRange>* ranges);
     std::uint32_t masked_unit(const std::vector<Masked>& masked);
     std::uint32_t bits_unit(const Conditions& wanted);
+    std::uint32_t ranges_unit(const std::shared_ptr<const AddressRanges>& ranges);
+    std::uint32_t excluded_unit(const ExcludedHere& excluded);
     std::uint32_t conditions_unit(const Conditions& wanted);
     std::uint32_t add(const std::string& content);
 
     HookSets& hook_sets_;
     std::map<std::string, std::uint32_t> units_;  ///< by content
+    std::map<std::shared_ptr<const AddressRanges>, std::uint32_t> ranges_units_;  ///< long lists need not be compared for each entry
     std::string bytes_;
 };
 

@@ -168,7 +168,7 @@ Result<std::vector<Tree>> build_forest(const BoxSet& set) {
     for (const BoxList& part : parts) {
         if (!add_trees(set, part, spare, forest)) {
             return Error{"the rules overlap in too many ways to be compiled into bounded memory: make port ranges and "
-                         "prefixes of overlapping rules equal or disjoint, and let no more than 32 rules differ in "
+                         "prefixes of overlapping rules and of their `not` equal or disjoint, and let no more than 32 rules differ in "
                          "`ecn`, `fragment` or masks of marks and MAC addresses only"};
         }
     }

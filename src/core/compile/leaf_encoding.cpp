@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/compile/leaf_encoding.hpp"
 
+#include "core/compile/excluded_addresses.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -52,9 +54,10 @@ ValueRange origins_of(const Box& box) {
             takes_special ? RUDDER_ORIGIN_SPECIAL : RUDDER_ORIGIN_ORDINARY};
 }
 
-std::uint32_t extension_of(const BoxSet& set, std::uint32_t index, Extensions& extensions) {
+std::uint32_t extension_of(const BoxSet& set, std::uint32_t index, const ExcludedHere& excluded, Extensions& extensions) {
     const RuleFields& fields = set.fields_of(index);
-    return extensions.unit_of(fields, fields.conditions == k_no_conditions ? nullptr : &set.conditions[fields.conditions]);
+    const Conditions* conditions = fields.conditions == k_no_conditions ? nullptr : &set.conditions[fields.conditions];
+    return extensions.unit_of(fields, conditions, excluded);
 }
 
 rudder_leaf_tail tail_of(const BoxSet& set, std::uint32_t index, const Region& region, Extensions& extensions) {
@@ -64,7 +67,8 @@ rudder_leaf_tail tail_of(const BoxSet& set, std::uint32_t index, const Region& r
     rudder_leaf_tail tail{};
     tail.last = RUDDER_LANE_GUARDS;
     const std::uint32_t conditions = set.fields_of(index).conditions;
-    bool is_complete = conditions == k_no_conditions;
+    const ExcludedHere excluded = excluded_here(set, index, region);
+    bool is_complete = conditions == k_no_conditions && excluded.src == nullptr && excluded.dst == nullptr;
     const std::pair<unsigned, std::size_t> lanes[] = {{RUDDER_LANE_SRC_PORT, layout.src_port()},
                                                       {RUDDER_LANE_DST_PORT, layout.dst_port()},
                                                       {RUDDER_LANE_HOOK, layout.hook_class()},
@@ -80,7 +84,7 @@ rudder_leaf_tail tail_of(const BoxSet& set, std::uint32_t index, const Region& r
     set_flag_lane(tail, RUDDER_LANE_GROUP, box, RUDDER_PKT_GROUP);
     tail.protocol_mask = protocol.first == protocol.last ? 0xff : 0;
     tail.protocol = static_cast<std::uint8_t>(protocol.first & tail.protocol_mask);
-    tail.result = is_complete ? box.rank : RUDDER_LEAF_EXTENDED | extension_of(set, index, extensions);
+    tail.result = is_complete ? box.rank : RUDDER_LEAF_EXTENDED | extension_of(set, index, excluded, extensions);
     return tail;
 }
 

@@ -46,6 +46,8 @@ NodeView::NodeView(const BoxSet& set, std::span<const std::uint32_t> boxes, cons
     for (std::size_t d = 0; d < set.layout().count(); ++d) {
         if ((candidates >> d & 1) != 0) {
             dimensions[count++] = static_cast<std::uint8_t>(d);
+        } else if (!boxes.empty()) {
+            hulls_[d] = clipped(set.spans_of(boxes.front())[d], d);
         }
     }
     std::array<Extent, k_max_dimensions> extents;

@@ -17,6 +17,7 @@ struct Split {
     unsigned shift = 0;           ///< cut: bits below the window
     unsigned bits = 0;            ///< cut: bits of the window
     std::uint32_t threshold = 0;  ///< first value of the right child
+    bool is_at_hole = false;      ///< children with the same boxes differ in what these exclude there
     double score = 0;
 
     [[nodiscard]] std::uint32_t child_count() const { return is_threshold ? 2 : 1u << bits; }
@@ -41,8 +42,9 @@ public:
     [[nodiscard]] const Region& region() const { return region_; }
     /// Dimensions in which the boxes are not all alike: those worth a split. Children differ in no others.
     [[nodiscard]] DimensionMask open() const { return open_; }
-    /// From the lowest to the highest value of all boxes, clipped; only of open dimensions.
+    /// From the lowest to the highest value of all boxes, clipped.
     [[nodiscard]] const ValueRange& hull(std::size_t dimension) const { return hulls_[dimension]; }
+    [[nodiscard]] const Region& hulls() const { return hulls_; }
 
     /// Calls visit(first child, last child) for each run of children that box i reaches, ascending, disjoint.
     template <class Visit>

@@ -11,6 +11,10 @@
 namespace rudder {
 namespace {
 
+std::vector<ValueRange> zero() {
+    return {{0, 0}};
+}
+
 std::vector<ValueRange> port_ranges(const std::vector<PortRange>& ports) {
     std::vector<ValueRange> ranges;
     for (const PortRange& range : ports) {
@@ -49,29 +53,12 @@ std::vector<ValueRange> vlan_ranges(const VlanMatch& vlan) {
     return ranges;
 }
 
-std::vector<Masked> masked_of(const std::vector<MarkPattern>& patterns) {
-    std::vector<Masked> masked;
-    for (const MarkPattern& pattern : patterns) {
-        masked.push_back({pattern.value, pattern.mask});
-    }
-    return masked;
-}
-
 std::uint64_t number_of(const MacAddress& mac) {
     std::uint64_t number = 0;
     for (const std::uint8_t byte : mac.bytes) {
         number = number << 8 | byte;
     }
     return number;
-}
-
-/// A packet without an Ethernet header has the number 0, which lacks RUDDER_A_MAC.
-std::vector<Masked> masked_of(const std::vector<MacPattern>& patterns) {
-    std::vector<Masked> masked;
-    for (const MacPattern& pattern : patterns) {
-        masked.push_back({RUDDER_A_MAC | number_of(pattern.value), RUDDER_A_MAC | number_of(pattern.mask)});
-    }
-    return masked;
 }
 
 /// The ranges of the lower 32 bits that hold all of these.
@@ -180,26 +167,63 @@ void add_rare(Statement& statement, const RareMatch& rare) {
     add_masked(Field::dst_mac, masked_of(rare.dst_macs));
 }
 
+void add_fields(std::set<Field>& fields, const RareMatch& rare) {
+    Statement stated;
+    add_rare(stated, rare);
+    for (const FieldRanges& field : stated) {
+        fields.insert(field.field);
+    }
+}
+
+/// Packets without a field have the number 0 in the key.
+void add_absent(Statement& statement, const Leftover& leftover) {
+    if (leftover.tcp_flags == Presence::absent) {
+        statement.push_back({Field::tcp_flags, zero()});
+    }
+    if (leftover.icmp == Presence::absent) {
+        statement.push_back({Field::icmp_type, zero()});
+    }
+}
+
 }  // namespace
 
-Statement statement_of(const Match& match, const HookSet& hooks) {
+std::vector<Masked> masked_of(const std::vector<MarkPattern>& patterns) {
+    std::vector<Masked> masked;
+    for (const MarkPattern& pattern : patterns) {
+        masked.push_back({pattern.value, pattern.mask});
+    }
+    return masked;
+}
+
+std::vector<Masked> masked_of(const std::vector<MacPattern>& patterns) {
+    std::vector<Masked> masked;
+    for (const MacPattern& pattern : patterns) {
+        masked.push_back({RUDDER_A_MAC | number_of(pattern.value), RUDDER_A_MAC | number_of(pattern.mask)});
+    }
+    return masked;
+}
+
+Statement statement_of(const Variant& variant, const HookSet& hooks) {
+    const Match& match = variant.match();
     Statement statement;
     const auto add = [&statement](Field field, std::vector<ValueRange> ranges) {
         if (!ranges.empty()) {
             statement.push_back({field, std::move(ranges)});
         }
     };
-    add(Field::src_port, port_ranges(match.src_ports));
-    add(Field::dst_port, port_ranges(match.dst_ports));
-    if (match.ip_proto) {
-        add(Field::protocol, {{*match.ip_proto, *match.ip_proto}});
-    }
+    const bool lacks_ports = variant.leftover.ports == Presence::absent;
+    add(Field::src_port, lacks_ports ? zero() : port_ranges(match.src_ports));
+    add(Field::dst_port, lacks_ports ? zero() : port_ranges(match.dst_ports));
+    add(Field::protocol, match.ip_proto ? std::vector<ValueRange>{{*match.ip_proto, *match.ip_proto}} : variant.leftover.protocols);
     add(Field::dscp, dscp_ranges(match.dscp));
     add(Field::hook_class, hooks);
     add(Field::vlan, vlan_ranges(match.vlan));
     if (match.rare) {
         add_rare(statement, *match.rare);
     }
+    add_absent(statement, variant.leftover);
+    add(Field::fwmark, variant.leftover.marks);
+    std::ranges::sort(statement, {}, &FieldRanges::field);
     return statement;
 }
 
@@ -258,11 +282,10 @@ std::set<Field> optional_fields(const Policy& policy) {
             fields.insert(Field::vlan);
         }
         if (rule.match.rare) {
-            Statement stated;
-            add_rare(stated, *rule.match.rare);
-            for (const FieldRanges& field : stated) {
-                fields.insert(field.field);
-            }
+            add_fields(fields, *rule.match.rare);
+        }
+        if (rule.match.excluded) {
+            add_fields(fields, rule.match.excluded->rare);
         }
     }
     return fields;

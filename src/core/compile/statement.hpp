@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "core/base/exclusion.hpp"
 #include "core/base/policy.hpp"
 #include "core/compile/hooks.hpp"
 #include "core/compile/key_layout.hpp"
@@ -31,7 +32,11 @@ struct FieldRanges {
 /// All fields that a rule states but the prefixes, ascending by field.
 using Statement = std::vector<FieldRanges>;
 
-[[nodiscard]] Statement statement_of(const Match& match, const HookSet& hooks);
+[[nodiscard]] Statement statement_of(const Variant& variant, const HookSet& hooks);
+
+[[nodiscard]] std::vector<Masked> masked_of(const std::vector<MarkPattern>& patterns);
+/// As in rudder_packet: a packet without an Ethernet header has the number 0, which lacks RUDDER_A_MAC.
+[[nodiscard]] std::vector<Masked> masked_of(const std::vector<MacPattern>& patterns);
 
 /// What is said of a field; null if it is not stated.
 [[nodiscard]] const FieldRanges* find_field(const Statement& statement, Field field);

@@ -2,6 +2,7 @@
 #include "core/compile/tree_builder.hpp"
 
 #include "core/compile/domination.hpp"
+#include "core/compile/excluded_addresses.hpp"
 #include "core/compile/node_view.hpp"
 #include "core/compile/split.hpp"
 #include "rudder_abi.h"
@@ -9,6 +10,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
+#include <numeric>
 #include <span>
 #include <utility>
 
@@ -75,7 +78,7 @@ private:
             return;
         }
         const NodeView node(set_, boxes_of(slice), region, candidates);
-        const Split split = chooser_.choose(node, copy_price(depth));
+        const Split split = choose(node, depth);
         const bool is_useless = split.child_count() < 2;
         const std::size_t tolerable = std::min<std::size_t>(limits_.leaf_boxes * 2, RUDDER_MAX_LEAF);
         if (is_useless || depth >= RUDDER_MAX_DEPTH || (split.score < 0 && slice.size() <= tolerable)) {
@@ -83,6 +86,54 @@ private:
             return;
         }
         split_node(index, node, split, depth);
+    }
+
+    /// Where a box would hide many others but for the addresses that it excludes, those are cut out: the counts that
+    /// the chooser goes by do not show what that gains.
+    Split choose(const NodeView& node, unsigned depth) {
+        if (set_.excluded.empty()) {
+            return chooser_.choose(node, copy_price(depth));
+        }
+        if (const auto split = split_at_hider(node, node.size() / 2)) {
+            return *split;
+        }
+        const Split split = chooser_.choose(node, copy_price(depth));
+        if (split.score >= 0) {
+            return split;
+        }
+        const auto late = split_at_hider(node, node.size());
+        return late ? *late : split.child_count() < 2 ? split_at_any(node).value_or(split) : split;
+    }
+
+    /// At a hole of that one of the first boxes that fill the region but for holes which hides most boxes for the cuts
+    /// it takes.
+    [[nodiscard]] std::optional<Split> split_at_hider(const NodeView& node, std::size_t first_boxes) {
+        work_ += first_boxes;
+        std::optional<std::uint32_t> best;
+        double best_gain = 0;
+        for (std::size_t i = 0; i < first_boxes; ++i) {
+            const std::uint32_t box = node.box(i);
+            if (!is_full_but_for_holes(set_, node.hulls(), node.open(), box)) {
+                continue;
+            }
+            const std::size_t holes = count_holes(set_, box, node.region());
+            const double gain =
+                std::log2(static_cast<double>(node.size()) / static_cast<double>(i + 1)) / static_cast<double>(holes);
+            if (holes > 0 && (!best || gain > best_gain)) {
+                best = box;
+                best_gain = gain;
+            }
+        }
+        return best ? split_at_hole(node, *best) : std::nullopt;
+    }
+
+    [[nodiscard]] std::optional<Split> split_at_any(const NodeView& node) const {
+        for (std::size_t i = 0; i < node.size(); ++i) {
+            if (const auto split = split_at_hole(node, node.box(i))) {
+                return split;
+            }
+        }
+        return std::nullopt;
     }
 
     /// Deep down, ending matters more than memory: cautious splits would use up the depth.
@@ -144,7 +195,12 @@ private:
                 fingerprints[child] = (fingerprints[child] + run.box + 1) * k_mixer;
             }
         }
-        group(children, fingerprints);
+        if (split.is_at_hole) {
+            std::iota(children.first_alike.begin(), children.first_alike.end(), 0u);
+            children.last_alike = children.first_alike;
+        } else {
+            group(children, fingerprints);
+        }
         return children;
     }
 

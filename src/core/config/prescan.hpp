@@ -25,13 +25,13 @@ struct Chunk {
     std::size_t dots = 0;  ///< outside quotes and comments: about the number of dotted keys and headers
 };
 
-/// The part of it that holds for every file, TOML or not. *Errors*: size, NUL and control bytes, UTF-16, malformed UTF-8, long lines; the
-/// first of them is reported.
+/// The part of it that holds for every file, TOML or not. *Errors*: size, NUL and control bytes, UTF-16, malformed
+/// UTF-8, long lines; the first of them is reported.
 [[nodiscard]] bool check_text(const SourceFile& file, const Limits& limits, Diagnostics& diagnostics);
 
 /// The chunks of an acceptable file, in order, together all of its bytes (but for a UTF-8 byte-order mark, which is
-/// accepted). *Errors*: those of check_text, deep nesting, keys with too many segments; the first of them is reported and no chunk
-/// is returned.
+/// accepted). *Errors*: those of check_text, deep nesting, keys with too many segments; the first of them is reported
+/// and no chunk is returned.
 [[nodiscard]] std::vector<Chunk> prescan(const SourceFile& file, const Limits& limits, Diagnostics& diagnostics);
 
 }  // namespace rudder

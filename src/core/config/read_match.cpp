@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/base/topology.hpp"
+#include "core/config/check_exclusion.hpp"
 #include "core/config/codes.hpp"
 #include "core/config/normalise.hpp"
 #include "core/config/read_rare.hpp"
@@ -53,6 +54,7 @@ struct MatchReader {
     void dscp(std::uint64_t& mask) const;
     void vlan(VlanMatch& vlan) const;
     void scalars(Match& match) const;
+    Exclusion exclusion(const Match& match) const;
 };
 
 void sort_unique(std::vector<std::string>& names) {
@@ -105,6 +107,34 @@ void MatchReader::scalars(Match& match) const {
     });
 }
 
+/// What the table, a `not`, excludes from a match.
+Exclusion MatchReader::exclusion(const Match& match) const {
+    Exclusion excluded;
+    list("src_ip", excluded.src, read_prefix);
+    list("dst_ip", excluded.dst, read_prefix);
+    list("src_port", excluded.src_ports, read_ports);
+    list("dst_port", excluded.dst_ports, read_ports);
+    each("ip_proto", [&](const KeySpec& spec, const ConfigValue& value) {
+        return read_protocol(reading, spec, value, excluded.ip_proto);
+    });
+    dscp(excluded.dscp);
+    vlan(excluded.vlan);
+    excluded.rare = read_excluded_rare(reading, scope, table, match);
+    return excluded;
+}
+
+void read_not(const Reading& reading, RuleScope& scope, const ConfigTable& match_table, Match& match) {
+    const ConfigEntry* entry = find_entry(match_table, "not");
+    const ConfigTable* table = entry == nullptr ? nullptr : read_table(reading, *entry);
+    if (table == nullptr) return;
+    if (table->empty()) return reading.error(code::empty_exclusion, entry->key_span, "`not` says nothing");
+    check_keys(reading, k_not, k_every_type, *table, entry->key_span);
+    const std::size_t errors = reading.diagnostics.error_count();
+    match.excluded = MatchReader{reading, *table, scope}.exclusion(match);
+    if (find_entry(*table, "vlan") != nullptr && find_entry(match_table, "vlan") == nullptr) match.vlan = k_vlan_any;
+    if (reading.diagnostics.error_count() == errors) check_exclusion(reading, *table, entry->key_span, match);
+}
+
 void check_ports(const Reading& reading, const ConfigTable& table, const Match& match) {
     if (!match.ip_proto || ip_protocol_has_ports(*match.ip_proto)) return;
     const ConfigEntry* protocol = find_entry(table, "ip_proto");
@@ -133,6 +163,7 @@ void read_match(const Reading& reading, RuleScope& scope, const ConfigTable& tab
     reader.dscp(match.dscp);
     reader.vlan(match.vlan);
     read_rare(reading, scope, table, match);
+    read_not(reading, scope, table, match);
     check_ports(reading, table, match);
 }
 

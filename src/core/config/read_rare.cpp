@@ -64,8 +64,16 @@ public:
                 return text<MacPattern>(spec, value, parse_mac_pattern);
             });
         check_protocol(rare);
-        check_fragment(rare);
         return rare;
+    }
+
+    void check_fragment(const RareMatch& rare) {
+        if (rare.fragment != k_fragment_later) return;
+        const bool wants_more = !match_.src_ports.empty() || !match_.dst_ports.empty() || !rare.icmp_types.empty() ||
+                                !rare.tcp_flags.empty();
+        if (wants_more)
+            reading_.error(code::later_fragment, find_entry(table_, "fragment")->value.span,
+                           "nothing can match: later fragments have no ports, ICMP type or TCP flags");
     }
 
 private:
@@ -140,15 +148,6 @@ private:
                                        ip_protocol_to_string(*match_.ip_proto)));
     }
 
-    void check_fragment(const RareMatch& rare) {
-        if (rare.fragment != k_fragment_later) return;
-        const bool wants_more = !match_.src_ports.empty() || !match_.dst_ports.empty() || !rare.icmp_types.empty() ||
-                                !rare.tcp_flags.empty();
-        if (wants_more)
-            reading_.error(code::later_fragment, find_entry(table_, "fragment")->value.span,
-                           "nothing can match: later fragments have no ports, ICMP type or TCP flags");
-    }
-
     const Reading& reading_;
     RuleScope& scope_;
     const ConfigTable& table_;
@@ -207,8 +206,14 @@ void read_rare(const Reading& reading, RuleScope& scope, const ConfigTable& tabl
         return std::find(std::begin(k_keys), std::end(k_keys), entry.key) != std::end(k_keys);
     });
     if (!has_any) return;
-    RareMatch rare = RareReader(reading, scope, table, match).read();
+    RareReader reader(reading, scope, table, match);
+    RareMatch rare = reader.read();
+    reader.check_fragment(rare);
     if (rare != RareMatch{}) match.rare = std::move(rare);
+}
+
+RareMatch read_excluded_rare(const Reading& reading, RuleScope& scope, const ConfigTable& table, const Match& match) {
+    return RareReader(reading, scope, table, match).read();
 }
 
 bool covers(const HeapOptional<RareMatch>& outer, const HeapOptional<RareMatch>& inner) {

@@ -22,6 +22,7 @@ enum TableBit : std::uint16_t {
     k_member = 128, ///< [[group.members]]
     k_health = 256, ///< [group.health]
     k_route = 512,  ///< what `via` may hold in place of an interface
+    k_not = 1024,   ///< [rule.match.not]
 };
 
 /// A rule type, as a bit: a key of an action may belong to several.

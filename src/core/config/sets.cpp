@@ -43,10 +43,12 @@ void read_content(const Reading& reading, const KeySpec& spec, const ConfigValue
 
 /// The same for the entries of a list file, of which `first` is one.
 template <class List, class Read>
-void read_lines(const Reading& reading, const KeySpec& spec, std::optional<ConfigValue> first, ListLines lines, NamedSet& set, Read read) {
+void read_lines(const Reading& reading, const KeySpec& spec, std::optional<ConfigValue> first, ListLines lines,
+                NamedSet& set, Read read) {
     List list;
     std::size_t mistakes = 0;
-    for (std::optional<ConfigValue> item = std::move(first); item && mistakes < k_mistakes_per_table; item = lines.next()) {
+    for (std::optional<ConfigValue> item = std::move(first); item && mistakes < k_mistakes_per_table;
+         item = lines.next()) {
         const auto entry = check_scalar(reading, spec, *item) ? read(reading, spec, *item) : std::nullopt;
         if (entry)
             list.push_back(*entry);
@@ -109,7 +111,8 @@ void NamedSets::read_contents(const Reading& reading, const ConfigTable& table, 
         const ConfigEntry* entry = find_entry(table, key);
         if (entry != nullptr && content != nullptr)
             return reading.error(code::set_content, entry->key_span,
-                                 fmt::format("a set holds either `{}` or `{}`, not both", content->key, key), "make two sets of it");
+                                 fmt::format("a set holds either `{}` or `{}`, not both", content->key, key),
+                                 "make two sets of it");
         if (entry != nullptr) content = entry;
     }
     if (content == nullptr)
@@ -185,7 +188,12 @@ bool NamedSets::append(const Reading& reading, const Span& span, std::string_vie
 void NamedSets::warn_unused(Warnings& warnings) const {
     if (!is_complete_) return;
     for (const std::string& path : lists_.unused())
-        warnings.add({Severity::warning, std::string(code::unused_list_file), "no set names this list file", {path, 0, 0, 1}, {}, {}});
+        warnings.add({Severity::warning,
+                      std::string(code::unused_list_file),
+                      "no set names this list file",
+                      {path, 0, 0, 1},
+                      {},
+                      {}});
     for (const auto& [name, set] : sets_)
         if (!set.is_used)
             warnings.add({Severity::warning,

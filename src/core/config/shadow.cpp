@@ -92,7 +92,7 @@ bool covers(const Match& outer, const Match& inner) {
     if ((inner.family_v4 && !outer.family_v4) || (inner.family_v6 && !outer.family_v6)) return false;
     if (outer.ip_proto && outer.ip_proto != inner.ip_proto) return false;
     if ((inner.dscp & ~outer.dscp) != 0 || !covers(outer.vlan, inner.vlan)) return false;
-    if (!covers(outer.rare, inner.rare)) return false;
+    if (!covers(outer.rare, inner.rare) || (outer.excluded && outer.excluded != inner.excluded)) return false;
     return covers(outer.src, inner.src) && covers(outer.dst, inner.dst) && covers(outer.src_ports, inner.src_ports) &&
            covers(outer.dst_ports, inner.dst_ports);
 }

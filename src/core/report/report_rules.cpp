@@ -31,6 +31,24 @@ Json dscp_json(std::uint64_t mask) {
     return values;
 }
 
+/// What a match excludes: the fields that `not` states.
+Json excluded_json(const Match& match) {
+    const Exclusion& excluded = *match.excluded;
+    Json fields = Json::object();
+    const auto add = [&fields](const char* key, Json values) {
+        if (!values.empty()) fields[key] = std::move(values);
+    };
+    add("src_ip", texts_json(excluded.src));
+    add("dst_ip", texts_json(excluded.dst));
+    if (excluded.ip_proto) fields["ip_proto"] = ip_protocol_to_string(*excluded.ip_proto);
+    add("src_port", texts_json(excluded.src_ports));
+    add("dst_port", texts_json(excluded.dst_ports));
+    add("dscp", dscp_json(excluded.dscp));
+    add("vlan", vlan_texts(excluded.vlan));
+    for (const FieldTexts& field : field_texts(excluded.rare, is_icmp6(match))) fields[std::string(field.key)] = field.values;
+    return fields;
+}
+
 /// The whole match; an empty list means any. The rarer fields are there if the rule states them.
 Json match_json(const Match& match) {
     Json fields;
@@ -48,6 +66,7 @@ Json match_json(const Match& match) {
         for (const FieldTexts& field : field_texts(*match.rare, is_icmp6(match)))
             fields[std::string(field.key)] = field.values;
     }
+    if (match.excluded) fields["not"] = excluded_json(match);
     return fields;
 }
 

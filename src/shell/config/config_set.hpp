@@ -46,8 +46,8 @@ struct ConfigSet {
     Diagnostics diagnostics;
 };
 
-/// True for names the daemon reads: `[A-Za-z0-9][A-Za-z0-9._-]*` and `.toml`, or `.list` for the lists of sets. Leaves out what
-/// editors, dpkg, rsync and Ansible keep beside a file while they write it.
+/// True for names the daemon reads: `[A-Za-z0-9][A-Za-z0-9._-]*` and `.toml`, or `.list` for the lists of sets. Leaves
+/// out what editors, dpkg, rsync and Ansible keep beside a file while they write it.
 [[nodiscard]] bool is_config_file_name(std::string_view name);
 
 /// *Blocking*: reads files. *Errors*: as diagnostics F001 to F012 of rudder.toml(5).

@@ -26,6 +26,8 @@ struct Odds {
     std::uint32_t any_device = 50;
     std::uint32_t vlan = 5;         ///< of a rule to be for packets in VLANs
     std::uint32_t rare = 0;         ///< of each rare field to be stated
+    std::uint32_t excluded = 0;     ///< of each field to be excluded
+    std::uint32_t holes = 0;        ///< of a prefix to be excluded
 };
 
 Odds odds_of(Shape shape) {
@@ -39,6 +41,9 @@ Odds odds_of(Shape shape) {
         case Shape::lists: return {60, 60, 50, 60, 40, 40, 60, 50, 50, 30, 20};
         case Shape::vlans: return {20, 40, 60, 20, 20, 5, 20, 50, 5, 80, 90};
         case Shape::rare: return {60, 80, 90, 20, 40, 5, 10, 50, 5, 80, 10, 30};
+        case Shape::exclusions: return {60, 80, 90, 15, 40, 5, 10, 50, 5, 80, 10, 10, 12};
+        case Shape::holes: return {70, 85, 60, 15, 50, 5, 30, 40, 5, 80, 10, 0, 0, 90};
+        case Shape::open_holes: return {10, 10, 50, 10, 20, 3, 20, 50, 10, 60, 10, 0, 0, 90};
         case Shape::mixed: break;
     }
     return {};
@@ -163,6 +168,23 @@ void set_type(Random& random, Rule& rule, std::uint32_t devices) {
     }
 }
 
+HeapOptional<Exclusion> random_exclusion(Random& random, const Match& match, IpFamily family, const Odds& odds) {
+    Exclusion excluded;
+    const auto states = [&] { return chance(random, odds.excluded); };
+    Odds narrow = odds;
+    narrow.dscp = narrow.vlan = 100;
+    const auto has_hole = [&] { return states() || chance(random, odds.holes); };
+    if (has_hole()) excluded.src = random_prefixes(random, family, odds);
+    if (has_hole()) excluded.dst = random_prefixes(random, family, odds);
+    if (states()) excluded.ip_proto = k_protocols[pick(random, k_protocols.size())];
+    if (states()) excluded.src_ports = random_ports(random, odds);
+    if (states()) excluded.dst_ports = random_ports(random, odds);
+    if (states()) excluded.dscp = random_dscp(random, narrow);
+    if (states()) excluded.vlan = random_vlan(random, narrow);
+    if (const auto rare = random_rare(random, odds.excluded, 0, match.ip_proto)) excluded.rare = *rare;
+    return excluded == Exclusion{} ? HeapOptional<Exclusion>() : HeapOptional<Exclusion>(excluded);
+}
+
 Rule random_rule(Random& random, Shape shape, std::size_t rank, std::uint32_t devices) {
     const Odds odds = odds_of(shape);
     Rule rule;
@@ -186,6 +208,7 @@ Rule random_rule(Random& random, Shape shape, std::size_t rank, std::uint32_t de
     match.dscp = random_dscp(random, odds);
     match.vlan = random_vlan(random, odds);
     if (odds.rare != 0) match.rare = random_rare(random, odds.rare, odds.many, match.ip_proto);
+    if (odds.excluded != 0 || odds.holes != 0) match.excluded = random_exclusion(random, match, family, odds);
     return rule;
 }
 
@@ -268,6 +291,23 @@ std::uint8_t dscp_of(Random& random, std::uint64_t mask) {
     return static_cast<std::uint8_t>(start);
 }
 
+/// What a packet is made after: a match, or what it excludes.
+Match hint_of(Random& random, const Match& match) {
+    Match hint = match;
+    if (!match.excluded || chance(random, 30)) return hint;
+    const Exclusion& excluded = *match.excluded;
+    const auto wants = [&](bool is_stated) { return is_stated && chance(random, 40); };
+    if (wants(!excluded.src.empty())) hint.src = excluded.src;
+    if (wants(!excluded.dst.empty())) hint.dst = excluded.dst;
+    if (wants(excluded.ip_proto.has_value())) hint.ip_proto = excluded.ip_proto;
+    if (wants(!excluded.src_ports.empty())) hint.src_ports = excluded.src_ports;
+    if (wants(!excluded.dst_ports.empty())) hint.dst_ports = excluded.dst_ports;
+    if (wants(excluded.dscp != 0)) hint.dscp = excluded.dscp;
+    if (wants(excluded.vlan != VlanMatch{false, {}})) hint.vlan = excluded.vlan;
+    if (wants(excluded.rare != RareMatch{})) hint.rare = excluded.rare;
+    return hint;
+}
+
 }  // namespace
 
 std::uint32_t pick(Random& random, std::uint32_t below) { return static_cast<std::uint32_t>((random() >> 32) * below >> 32); }
@@ -302,7 +342,7 @@ Policy make_policy(Random& random, Shape shape, std::size_t rules, std::uint32_t
 
 Probe make_probe(Random& random, const Policy& policy, const Topology& topology) {
     const Rule& rule = policy.rules[pick(random, static_cast<std::uint32_t>(policy.rules.size()))];
-    const Match& match = rule.match;
+    const Match match = hint_of(random, rule.match);
     Probe probe;
     rudder_packet& packet = probe.packet;
     const bool is_v4 = match.family_v4 && (!match.family_v6 || chance(random, 50));

@@ -30,6 +30,9 @@ enum class Shape {
     lists,              ///< port, prefix and DSCP lists
     vlans,              ///< packets in VLANs
     rare,               ///< the fields of RareMatch
+    exclusions,         ///< `not`
+    holes,              ///< `not`, of prefixes, by nearly every rule
+    open_holes,         ///< likewise, of rules that match nearly everything
     mixed,              ///< a bit of everything
 };
 

@@ -132,6 +132,36 @@ bool matches_rare(const RareMatch& rare, const rudder_packet& packet) {
            any_holds(rare.src_macs, packet.src_mac) && any_holds(rare.dst_macs, packet.dst_mac);
 }
 
+template <class Pattern, class Value>
+bool some_holds(const std::vector<Pattern>& patterns, Value value) {
+    return !patterns.empty() && any_holds(patterns, value);
+}
+
+bool is_excluded(const RareMatch& rare, const rudder_packet& packet) {
+    const bool has_icmp = !rare.icmp_types.empty() && (packet.has & RUDDER_HAS_ICMP) != 0;
+    RareMatch fragment, ecn;
+    fragment.fragment = rare.fragment;
+    ecn.ecn = rare.ecn;
+    return (has_icmp && in_values(rare.icmp_types, packet.icmp)) || (!rare.tcp_flags.empty() && flags_hold(rare, packet)) ||
+           (rare.fragment != k_fragment_any && matches_rare(fragment, packet)) ||
+           (!rare.lengths.empty() && in_values(rare.lengths, packet.l3_bytes)) ||
+           (!rare.ttls.empty() && in_values(rare.ttls, packet.ttl)) ||
+           (rare.ecn != k_ecn_any && matches_rare(ecn, packet)) || some_holds(rare.fwmarks, packet.mark) ||
+           some_holds(rare.src_macs, packet.src_mac) || some_holds(rare.dst_macs, packet.dst_mac);
+}
+
+/// The packet has something of what must not be.
+bool is_excluded(const Exclusion& excluded, const rudder_packet& packet, IpFamily family) {
+    const auto lies_in_some = [&](const std::vector<IpPrefix>& prefixes, const std::uint32_t* address) {
+        return !prefixes.empty() && !candidates(prefixes, address, family).empty();
+    };
+    const bool has_ports = (packet.flags & RUDDER_PKT_HAS_PORTS) != 0;
+    return lies_in_some(excluded.src, packet.src_be) || lies_in_some(excluded.dst, packet.dst_be) ||
+           excluded.ip_proto == packet.protocol || (has_ports && in_ranges(excluded.src_ports, packet.src_port)) ||
+           (has_ports && in_ranges(excluded.dst_ports, packet.dst_port)) || ((excluded.dscp >> (packet.tos >> 2)) & 1) != 0 ||
+           matches_vlan(excluded.vlan, packet) || is_excluded(excluded.rare, packet);
+}
+
 bool is_installed(const Rule& rule, const Topology& topology) {
     return rule.targets.empty() || std::any_of(rule.targets.begin(), rule.targets.end(), [&](const Target& target) {
                return find_link(topology, target.via) != nullptr;
@@ -162,7 +192,8 @@ bool Reference::matches(const Rule& rule, std::size_t rank, const Probe& probe) 
     if (!is_here || (family == IpFamily::v4 ? !match.family_v4 : !match.family_v6) ||
         !matches_vlan(match.vlan, packet) || (match.ip_proto && *match.ip_proto != packet.protocol) ||
         ((match.dscp >> (packet.tos >> 2)) & 1) == 0 || !matches_ports(match, packet) ||
-        (match.rare && !matches_rare(*match.rare, packet))) {
+        (match.rare && !matches_rare(*match.rare, packet)) ||
+        (match.excluded && is_excluded(*match.excluded, packet, family))) {
         return false;
     }
     for (const IpPrefix* src : candidates(match.src, packet.src_be, family)) {

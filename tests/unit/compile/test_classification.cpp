@@ -77,7 +77,8 @@ std::size_t compare(const Case& c, std::uint64_t seed) {
 
 constexpr Shape k_all_shapes[] = {Shape::sparse, Shape::nested,     Shape::wide,  Shape::overlapping_ports,
                                   Shape::open,   Shape::interfaces, Shape::lists, Shape::vlans,
-                                  Shape::rare,   Shape::mixed};
+                                  Shape::rare,   Shape::exclusions, Shape::holes, Shape::open_holes,
+                                  Shape::mixed};
 
 }  // namespace
 
@@ -98,7 +99,8 @@ TEST_CASE("medium random policies give the verdicts of the reference") {
 }
 
 TEST_CASE("large random policies give the verdicts of the reference") {
-    for (const Shape shape : {Shape::sparse, Shape::nested, Shape::mixed, Shape::lists, Shape::vlans}) {
+    for (const Shape shape : {Shape::sparse, Shape::nested, Shape::mixed, Shape::lists, Shape::vlans, Shape::exclusions,
+                              Shape::holes}) {
         compare({shape, 10000, 20, 3000}, 2000 + static_cast<std::uint64_t>(shape));
     }
 }

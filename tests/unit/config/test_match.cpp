@@ -250,3 +250,35 @@ TEST_CASE("a list file of nothing but mistakes is not read to its end") {
     CHECK_FALSE(result.policy.has_value());
     CHECK(result.diagnostics.error_count() == k_mistakes_per_table);
 }
+
+TEST_CASE("`not` is read like a match and kept as it is written") {
+    const Match match = match_of("dst_ip = \"10.0.0.0/8\"\nnot = { dst_ip = \"10.1.0.0/16\", dst_port = [22, \"80-81\"], ip_proto = \"udp\", "
+                                 "dscp = \"ef\", ttl = 1, src_mac = \"02:00:00:00:00:01\" }");
+    REQUIRE(match.excluded);
+    CHECK(match.excluded->dst == std::vector{prefix("10.1.0.0/16")});
+    CHECK(match.excluded->dst_ports == std::vector<PortRange>{{22, 22}, {80, 81}});
+    CHECK(match.excluded->ip_proto == 17);
+    CHECK(match.excluded->dscp == std::uint64_t{1} << 46);
+    CHECK(match.excluded->rare.ttls == std::vector<ValueRange>{{1, 1}});
+    CHECK(match.excluded->rare.src_macs.size() == 1);
+    CHECK(match_to_string(match) == "dst 10.0.0.0/8 not dscp ef not dst 10.1.0.0/16 not proto udp not dport 22,80-81 not ttl 1 "
+                                    "not src_mac 02:00:00:00:00:01");
+    CHECK(match_of("[rule.match.not]\nsrc_port = 53").excluded->src_ports == std::vector<PortRange>{{53, 53}});
+}
+
+TEST_CASE("a rule that excludes VLANs is for all others and for untagged packets") {
+    CHECK(match_of("not = { vlan = 5 }").vlan == k_vlan_any);
+    CHECK(match_of("not = { dscp = 5 }").vlan == VlanMatch{});
+    CHECK(match_of("vlan = \"1-9\"\nnot = { vlan = 5 }").vlan == VlanMatch{false, {{1, 9}}});
+}
+
+TEST_CASE("a rule that excludes something shadows only rules that exclude the same") {
+    const auto warnings = [](const std::string& earlier, const std::string& later) {
+        std::string second = match_rule(later);
+        second.replace(second.find("\"r\""), 3, "\"s\"").replace(second.find("= 1"), 3, "= 2");
+        return build_policy({{"t", match_rule(earlier) + second}}).diagnostics.warning_count();
+    };
+    CHECK(warnings("not = { dst_port = 22 }", "dst_port = 80") == 0);
+    CHECK(warnings("not = { dst_port = 22 }", "not = { dst_port = 22 }") == 1);
+    CHECK(warnings("", "not = { dst_port = 22 }") == 1);
+}
