@@ -164,7 +164,7 @@ struct rudder_scratch {
 	struct rudder_limit limit;       /* the one being asked */
 	__u32 cut_ifindex;               /* whose egress hook is to cut the copy being cloned, 0: none; see rudder_cut.h */
 	__u32 cut_bytes;                 /* to how many bytes */
-	__u32 is_cut;                    /* it has done so */
+	__u32 is_cut;                    /* it has done so, or need not */
 };
 
 struct {

@@ -288,7 +288,6 @@ static __always_inline int rudder_clone_cut(struct __sk_buff *skb, struct rudder
 {
 	int reason, is_at_hook;
 
-	s->is_cut = 0;
 	s->cut_ifindex = ifindex;
 	reason = rudder_clone(skb, s, ifindex);
 	is_at_hook = !s->cut_ifindex;
@@ -311,11 +310,13 @@ static __always_inline int rudder_send_mirrored(struct __sk_buff *skb, struct ru
 	/* There is no link-layer header to send, and one put before the original could not be taken off again. */
 	if (s->is_layer3_hook && !(way.flags & RUDDER_NH_LAYER3))
 		return RUDDER_REASON_NOT_WRITABLE;
-	s->cut_bytes = rudder_cut_bytes(skb, s, &way);
-	reason = s->cut_bytes ? rudder_check_cut(skb, s, &way) : rudder_check_way(skb, s, &way);
-	if (reason != RUDDER_REASON_NONE)
-		return reason;
-	return s->cut_bytes ? rudder_clone_cut(skb, s, way.ifindex) : rudder_clone(skb, s, way.ifindex);
+	if (s->target.snap) {
+		rudder_plan_cut(skb, s, &way);
+		reason = rudder_check_cut(skb, s, &way);
+		return reason == RUDDER_REASON_NONE ? rudder_clone_cut(skb, s, way.ifindex) : reason;
+	}
+	reason = rudder_check_way(skb, s, &way);
+	return reason == RUDDER_REASON_NONE ? rudder_clone(skb, s, way.ifindex) : reason;
 }
 
 /* As rudder_copy, but unmodified. */

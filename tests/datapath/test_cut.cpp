@@ -111,6 +111,7 @@ TEST_CASE("a cut copy is the head of the frame, and the original goes on whole")
             CHECK((counts.packets == std::map<CounterKey, std::uint64_t>{{{"r", -1}, 1}, {{"r", 0}, 1}}));
             CHECK((counts.bytes.at({"r", 0}) == c.frame.size()));
             CHECK(counts.failures.empty());
+            CHECK(counts.reasons.empty());
         }
     }
 }
