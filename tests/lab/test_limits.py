@@ -4,7 +4,7 @@
 import threading
 import time
 
-from lab import Crossroads, Daemon, expect, expect_equal, main
+from lab import Crossroads, Daemon, expect, expect_equal, main, proves
 from traffic import Capture, UdpReceiver, UdpSender, send_udp
 
 MATCH = """[[rule]]
@@ -53,6 +53,7 @@ def _is_near(got, wanted, what, tolerance=0.1):
     expect(wanted * (1 - tolerance) <= got <= wanted * 1.02 + 1, f"{what}: {got}, wanted about {wanted:.0f}")
 
 
+@proves("limit", "socket", "v4/ingress")
 def packets_per_second_hold_at_the_receiver():
     lab = Crossroads()
     receiver = UdpReceiver(lab.b, 5000)

@@ -4,7 +4,7 @@
 import socket
 import struct
 
-from lab import Crossroads, Daemon, expect_equal, main, until
+from lab import Crossroads, Daemon, expect_equal, main, proves, until
 from traffic import Capture, FrameSender, UdpReceiver, ethernet, ipv4, ipv6, send_udp, udp
 
 RULE = """[[rule]]
@@ -52,6 +52,7 @@ class TagCapture:
                     return frame, tci if status & TP_STATUS_VLAN_VALID else None
 
 
+@proves("mirror", "wire", "v4/ingress", "v6/ingress")
 def copies_are_the_frame_and_the_original_arrives():
     lab = Crossroads()
     captures = [Capture(host, "eth0") for host in (lab.b, lab.c)]
@@ -82,6 +83,7 @@ def tags_go_along():
     expect_equal(daemon.packets("all"), 1, "packets counted")
 
 
+@proves("mirror", "wire", "v4/egress")
 def what_leaves_is_copied_as_it_leaves():
     lab = Crossroads()
     capture, outside = Capture(lab.c, "eth0"), Capture(lab.sender, "eth0")

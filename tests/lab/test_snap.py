@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 
-from lab import Crossroads, Daemon, expect, expect_equal, main, run, until
+from lab import Crossroads, Daemon, expect, expect_equal, main, proves, run, until
 from traffic import ETH_P_ALL, PACKET_AUXDATA, SOL_PACKET, Capture, FrameSender, Tun, UdpReceiver, ethernet, ipv4, ipv6, send_udp, udp
 
 RULE = """[[rule]]
@@ -45,6 +45,7 @@ def _egress_hook(daemon, name):
     return next((hook for hook in hooks if hook["direction"] == "egress"), None)
 
 
+@proves("snap", "wire", "v4/ingress", "v6/ingress")
 def heads_arrive_and_the_originals_are_whole():
     lab = Crossroads()
     capture, receivers = Capture(lab.b, "eth0"), [UdpReceiver(lab.a, 5000), UdpReceiver(lab.a, 5000, socket.AF_INET6)]
@@ -253,10 +254,11 @@ def what_the_kernel_cannot_cut_is_not_sent():
     send_udp(lab.router, "10.10.9.2", 5000, 5, 600)
     tunneled = at_b.frames(5, wanted=lambda frame: frame[36:38] == struct.pack(">H", 4789) and len(frame) > 600)
     expect_equal(len(tunneled), 5, "the tunnel's own packets at b")
+    copies = [len(frame) for frame in capture.frames(1 << 20, 0.3, wanted=lambda frame: frame[36:38] == struct.pack(">H", 4789))]
     target = daemon.rule("heads")["targets"][0]
-    copies = [len(frame) for frame in capture.frames(1, 0.3, wanted=lambda frame: frame[36:38] == struct.pack(">H", 4789))]
-    expect_equal((target["packets"], copies), (0, []), "copies of packets that this host has put into a tunnel")
-    expect_equal(target["failures"], {"not-writable": target["failures"]["not-writable"]}, "reasons")
+    # What the kernel itself says in the tunnel has no checksum to be filled in, and is cut.
+    expect_equal(set(copies) - {64}, set(), "lengths of copies of packets that this host has put into a tunnel")
+    expect(target["failures"].get("not-writable", 0) >= 5, f"counted as not cut: {target}")
 
 
 main(__doc__,
