@@ -4,7 +4,7 @@ import ctypes
 import errno
 import os
 
-from lab import expect, until
+from harness import expect, until
 
 _libbpf = ctypes.CDLL("libbpf.so.1")
 

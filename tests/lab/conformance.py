@@ -6,7 +6,8 @@ At ingress the rules are at the router's eth0, at egress at its eth1; what they 
 import errno
 import socket
 
-from lab import Crossroads, Daemon, expect, expect_equal
+from harness import expect, expect_equal
+from lab import Crossroads, Daemon
 from traffic import Capture, FrameSender, ethernet, ipv4, ipv6, udp
 
 V4, V6 = ("v4/ingress", "v4/egress"), ("v6/ingress", "v6/egress")

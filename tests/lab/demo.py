@@ -9,9 +9,10 @@ import sys
 import threading
 import time
 
-import lab
+import harness
 from bpf_objects import until_freed
-from lab import Crossroads, Daemon, expect, expect_equal
+from harness import expect, expect_equal
+from lab import Crossroads, Daemon
 from traffic import UdpReceiver, UdpSender
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "conf.d"
@@ -153,12 +154,12 @@ def demo():
     show(f"of the {len(objects)} BPF programs, maps and links rudderd had, none is left")
 
 
-lab.enter()
+harness.enter()
 try:
     demo()
-except lab.Failure as failure:
+except harness.Failure as failure:
     heading("The demo failed")
     print(failure)
-    lab.show_logs()
+    harness.show_logs()
     sys.exit(1)
 heading("Everything arrived as the rules say")

@@ -5,7 +5,7 @@ import os
 import socket
 import struct
 
-from lab import Skip
+from harness import Skip
 
 _BPF = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "s390x": 351, "ppc64le": 361}
 _PROG_LOAD, _LINK_CREATE = 5, 28

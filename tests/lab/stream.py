@@ -5,7 +5,7 @@ import os
 import socket
 import threading
 
-from lab import expect_equal
+from harness import expect_equal
 
 SIZE = 48 << 20
 BLOCK = os.urandom(1 << 20)

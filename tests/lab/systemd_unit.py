@@ -12,9 +12,10 @@ import sys
 import tempfile
 import time
 
-import lab
+import harness
 from bpf_objects import until_freed
-from lab import BUILD, Failure, Namespace, Skip, expect, expect_equal, until
+from harness import BUILD, Failure, Skip, expect, expect_equal, until
+from lab import Namespace
 from traffic import UdpReceiver, send_udp
 
 PACKAGES = "systemd,systemd-sysv,dbus,iproute2,procps,libbpf1,libnl-3-200,libnl-route-3-200,libfmt9,libsmartcols1,libnettle8"
@@ -66,10 +67,10 @@ class Machine:
 
     def __init__(self, root):
         self.root, self.name = pathlib.Path(root), "rudder-lab"
-        self.bpffs = lab.ROOT / "bpffs"
+        self.bpffs = harness.ROOT / "bpffs"
         self.bpffs.mkdir()
-        lab.run("mount", "-t", "bpf", "-o", "mode=700", "bpf", self.bpffs)
-        self.console = open(lab.ROOT / "console", "w", encoding="utf-8")
+        harness.run("mount", "-t", "bpf", "-o", "mode=700", "bpf", self.bpffs)
+        self.console = open(harness.ROOT / "console", "w", encoding="utf-8")
         self.process = subprocess.Popen(
             ["systemd-nspawn", "-q", "-D", str(self.root), "-M", self.name, "--register=no", "--keep-unit", "--capability=all",
              "--private-network", "--console=pipe", "--kill-signal=SIGRTMIN+3", "--link-journal=no", "--resolv-conf=off",
@@ -101,7 +102,7 @@ class Machine:
               "a booted container", 40, 0.2)
 
     def do(self, *command, check=True, **options):
-        return lab.run("nsenter", "-t", self.leader, "-a", *command, check=check, **options)
+        return harness.run("nsenter", "-t", self.leader, "-a", *command, check=check, **options)
 
     def systemctl(self, *words, check=True):
         return self.do("systemctl", "--no-pager", *words, check=check)
@@ -140,7 +141,7 @@ class Network:
         self.machine = machine
         self.sender, self.receiver = Namespace("sender"), Namespace("receiver")
         for number, host in enumerate((self.sender, self.receiver)):
-            lab.run("ip", "link", "add", f"eth{number}", "netns", machine.leader, "type", "veth", "peer", "name", "eth0", "netns", host.name)
+            harness.run("ip", "link", "add", f"eth{number}", "netns", machine.leader, "type", "veth", "peer", "name", "eth0", "netns", host.name)
             machine.do("ip", "address", "add", f"10.10.{number}.254/24", "dev", f"eth{number}")
             machine.do("ip", "link", "set", f"eth{number}", "up")
             host.up("eth0", f"10.10.{number}.1/24")
@@ -161,12 +162,12 @@ def made_root():
     try:
         os.chmod(root, 0o755)
         if ready := os.environ.get(ROOT_VARIABLE):
-            lab.run("cp", "-a", f"{ready}/.", root, timeout=120)
+            harness.run("cp", "-a", f"{ready}/.", root, timeout=120)
         else:
-            done = lab.run("mmdebstrap", "-q", "--variant=minbase", f"--include={PACKAGES}", "bookworm", root, check=False, timeout=400)
+            done = harness.run("mmdebstrap", "-q", "--variant=minbase", f"--include={PACKAGES}", "bookworm", root, check=False, timeout=400)
             if done.returncode != 0:
                 raise Skip("mmdebstrap cannot make a Debian here: " + done.stderr[-300:])
-        lab.run("meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", root)
+        harness.run("meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", root)
         (pathlib.Path(root) / "etc/systemd/system/systemd-firstboot.service").symlink_to("/dev/null")
         yield root
     finally:
@@ -176,10 +177,10 @@ def made_root():
 def verify_files(root):
     """The unit is right by systemd's own checks, and its sandbox holds what it promises."""
     unit = next(pathlib.Path(root).glob("**/lib/systemd/system/rudderd.service"))
-    found = lab.run("systemd-analyze", f"--root={root}", "verify", "--man=no", "rudderd.service", check=False)
+    found = harness.run("systemd-analyze", f"--root={root}", "verify", "--man=no", "rudderd.service", check=False)
     complaints = [line for line in found.stderr.splitlines() if "rudder" in line]
     expect_equal(complaints, [], "complaints of systemd-analyze verify")
-    lab.run("systemd-analyze", "security", "--offline=true", "--threshold=19", unit)
+    harness.run("systemd-analyze", "security", "--offline=true", "--threshold=19", unit)
     print("ok - the unit passes systemd-analyze verify and security", flush=True)
 
 
@@ -352,7 +353,7 @@ def an_invalid_set_at_start_fails_without_a_restart_loop(machine):
 
 def inside(root):
     """All steps, in namespaces of our own."""
-    lab.enter()
+    harness.enter()
     verify_files(root)
     machine = Machine(root)
     try:
@@ -378,7 +379,7 @@ def main():
         if len(sys.argv) == 2:
             return inside(sys.argv[1])
         print(__doc__, flush=True)
-        lab.need_root()
+        harness.need_root()
         for tool in ("systemd-nspawn", "mmdebstrap", "nsenter"):
             if shutil.which(tool) is None:
                 raise Skip(f"needs {tool}")

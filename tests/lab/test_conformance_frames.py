@@ -4,7 +4,7 @@
 import struct
 
 from conformance import INGRESS, MARK, PLACES, V4, Road
-from lab import expect_equal, main, proves, until
+from harness import expect_equal, main, proves, until
 from traffic import Capture, TaggedCapture, checksum, pseudo_header
 
 

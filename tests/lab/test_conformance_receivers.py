@@ -6,7 +6,7 @@ import struct
 import threading
 
 from conformance import MARK, PLACES, Road
-from lab import expect_equal, main, proves, until
+from harness import expect_equal, main, proves, until
 from traffic import PACKET_VNET_HDR, SOL_PACKET, Capture, UdpReceiver, UdpSender
 
 SOL_UDP, UDP_SEGMENT, UDP_NO_CHECK6_TX, UDP_NO_CHECK6_RX = 17, 103, 101, 102

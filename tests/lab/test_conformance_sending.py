@@ -4,7 +4,8 @@
 import threading
 
 from conformance import EGRESS, INGRESS, MARK, PLACES, Road
-from lab import expect_equal, main, proves, until, veth
+from harness import expect_equal, main, proves, until
+from lab import veth
 from traffic import Capture, Tun, mac_bytes
 
 

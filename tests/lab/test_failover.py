@@ -8,7 +8,8 @@ import subprocess
 import threading
 import time
 
-from lab import Crossroads, Daemon, expect, main, until
+from harness import expect, main, until
+from lab import Crossroads, Daemon
 from traffic import UdpReceiver, UdpSender
 
 ROUNDS = 7

@@ -3,7 +3,8 @@
 """What is broadcast or sent once reaches many; and broadcasts are nobody's who does not ask for them."""
 import pathlib
 
-from lab import Crossroads, Daemon, clear, expect, expect_equal, main, until
+from harness import clear, expect, expect_equal, main, until
+from lab import Crossroads, Daemon
 from traffic import Capture, UdpReceiver, mac_text, send_udp
 
 EXAMPLE = {"32.toml": (pathlib.Path(__file__).parents[2] / "conf.d" / "32-fan-out.toml").read_text()}

@@ -4,7 +4,8 @@
 import socket
 import struct
 
-from lab import Crossroads, Daemon, expect, expect_equal, main, run
+from harness import expect, expect_equal, main, run
+from lab import Crossroads, Daemon
 from traffic import Capture, FrameSender, checksum, ethernet, ipv4, ipv6, pseudo_header, udp
 
 MARKER = b"rare field"

@@ -5,7 +5,8 @@ import signal
 
 import foreign
 from bpf_objects import existing
-from lab import RUDDERD, Crossroads, Daemon, expect, expect_equal, main, run
+from harness import RUDDERD, expect, expect_equal, main, run
+from lab import Crossroads, Daemon
 from traffic import UdpReceiver, send_udp
 
 RULES = """

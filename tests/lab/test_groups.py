@@ -3,7 +3,8 @@
 """Flows are spread over the members of a group, stay where they are, and leave a member that dies."""
 import collections
 
-from lab import Crossroads, Daemon, clear, expect, expect_equal, main, until
+from harness import clear, expect, expect_equal, main, until
+from lab import Crossroads, Daemon
 from spread import FLOWS, Flows, member, policy
 from traffic import UdpReceiver, UdpSender
 

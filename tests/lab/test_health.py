@@ -7,7 +7,8 @@ import socket
 import threading
 import time
 
-from lab import Crossroads, Daemon, expect, expect_equal, main, until
+from harness import expect, expect_equal, main, until
+from lab import Crossroads, Daemon
 from spread import FLOWS, Flows, member, policy
 from traffic import UdpReceiver, UdpSender
 

@@ -10,7 +10,8 @@ import struct
 import threading
 import time
 
-from lab import Crossroads, Daemon, clear, expect, expect_equal, main, until
+from harness import clear, expect, expect_equal, main, until
+from lab import Crossroads, Daemon
 from traffic import Capture, FrameSender, Tun, UdpReceiver, UdpSender, checksum, ethernet, ipv4, udp
 
 MTU = 1300

@@ -6,7 +6,8 @@ import subprocess
 import time
 
 from bpf_objects import until_freed
-from lab import ROOT, Crossroads, Daemon, Skip, expect, expect_equal, main, run, until
+from harness import ROOT, Skip, expect, expect_equal, main, run, until
+from lab import Crossroads, Daemon
 from traffic import UdpReceiver, UdpSender
 
 POLICY = """

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Rules follow their interfaces: lists, globs, any, altnames, and links that come, go, are renamed and come again."""
-from lab import Crossroads, Daemon, Namespace, clear, expect, expect_equal, main, until, veth
+from harness import clear, expect, expect_equal, main, until
+from lab import Crossroads, Daemon, Namespace, veth
 from traffic import UdpReceiver, UdpSender, send_udp
 
 RULE = """

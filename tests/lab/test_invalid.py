@@ -8,7 +8,8 @@ import signal
 import subprocess
 import time
 
-from lab import RUDDERD, ROOT, Crossroads, Daemon, expect, expect_equal, main, until
+from harness import RUDDERD, ROOT, expect, expect_equal, main, until
+from lab import Crossroads, Daemon
 from traffic import UdpReceiver, send_udp
 
 GOOD = """[[rule]]

@@ -5,7 +5,8 @@ import os
 import time
 
 from groups import kernel_filters, kernel_groups, memberships, reports
-from lab import Crossroads, Daemon, Namespace, clear, expect, expect_equal, main, until, veth
+from harness import clear, expect, expect_equal, main, until
+from lab import Crossroads, Daemon, Namespace, veth
 from traffic import Capture, UdpReceiver, UdpSender, send_udp
 
 ANY4 = [f"239.1.{n // 200}.{n % 200 + 1}" for n in range(250)]

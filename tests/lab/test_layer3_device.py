@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """A device without link-layer header (tun) works as egress and as ingress of a rule."""
-from lab import Crossroads, Daemon, expect_equal, main
+from harness import expect_equal, main
+from lab import Crossroads, Daemon
 from traffic import Tun, UdpReceiver, ipv4, send_udp, udp
 
 RULE = """

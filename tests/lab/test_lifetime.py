@@ -7,7 +7,8 @@ import signal
 import time
 
 from bpf_objects import until_freed
-from lab import RUDDERD, Crossroads, Daemon, clear, expect, expect_equal, main
+from harness import RUDDERD, clear, expect, expect_equal, main
+from lab import Crossroads, Daemon
 from traffic import UdpReceiver, send_udp
 
 RULES = """

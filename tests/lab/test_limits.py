@@ -4,7 +4,8 @@
 import threading
 import time
 
-from lab import Crossroads, Daemon, expect, expect_equal, main, proves
+from harness import expect, expect_equal, main, proves
+from lab import Crossroads, Daemon
 from traffic import Capture, UdpReceiver, UdpSender, send_udp
 
 MATCH = """[[rule]]

@@ -4,7 +4,8 @@
 import socket
 import time
 
-from lab import Crossroads, Daemon, expect, expect_equal, main, proves, until
+from harness import expect, expect_equal, main, proves, until
+from lab import Crossroads, Daemon
 from traffic import FrameSender, UdpReceiver, UdpSender, ethernet, ipv4, send_udp, udp
 
 PASSES = 64

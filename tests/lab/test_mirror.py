@@ -4,7 +4,8 @@
 import socket
 import struct
 
-from lab import Crossroads, Daemon, expect_equal, main, proves, until
+from harness import expect_equal, main, proves, until
+from lab import Crossroads, Daemon
 from traffic import Capture, FrameSender, UdpReceiver, ethernet, ipv4, ipv6, send_udp, udp
 
 RULE = """[[rule]]

@@ -3,7 +3,8 @@
 """The link-layer address of a next hop is found, kept and followed; no packet is lost for want of it."""
 import socket
 
-from lab import Crossroads, Daemon, clear, expect_equal, main, until
+from harness import clear, expect_equal, main, until
+from lab import Crossroads, Daemon
 from traffic import UdpReceiver, UdpSender, send_udp
 
 STEER = """

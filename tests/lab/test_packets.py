@@ -5,7 +5,8 @@ import select
 import socket
 import struct
 
-from lab import Crossroads, Daemon, expect, expect_equal, main
+from harness import expect, expect_equal, main
+from lab import Crossroads, Daemon
 from traffic import Capture, FrameSender, UdpReceiver, UdpSender, ethernet, ipv4, send_udp, udp
 
 STEER = """

@@ -3,7 +3,8 @@
 """UDP to this host is copied or moved to another host and port, with the sender's, a fixed or the egress interface's source."""
 import socket
 
-from lab import Crossroads, Daemon, clear, expect, expect_equal, main, until
+from harness import clear, expect, expect_equal, main, until
+from lab import Crossroads, Daemon
 from traffic import UdpReceiver, UdpSender, send_udp
 
 # What the relay listens on, where it relays to, and the address of the interface that leads there.

@@ -5,7 +5,8 @@ import multiprocessing
 import os
 import time
 
-from lab import Crossroads, Daemon, expect_equal, main
+from harness import expect_equal, main
+from lab import Crossroads, Daemon
 from traffic import UdpReceiver, UdpSender
 
 RELOADS = int(os.environ.get("RUDDER_RELOADS", "1000"))

@@ -3,7 +3,8 @@
 """A replicate rule sends one rewritten copy to each target, and a target that fails harms no other."""
 import socket
 
-from lab import Crossroads, Daemon, clear, expect_equal, main
+from harness import clear, expect_equal, main
+from lab import Crossroads, Daemon
 from traffic import Capture, UdpReceiver, mac_text, send_udp
 
 HEAD = """

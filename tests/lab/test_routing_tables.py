@@ -5,7 +5,8 @@ import json
 import socket
 import threading
 
-from lab import Crossroads, Daemon, Namespace, expect, expect_equal, main, until, veth
+from harness import expect, expect_equal, main, until
+from lab import Crossroads, Daemon, Namespace, veth
 from traffic import Tun, UdpReceiver, UdpSender, ipv4, send_udp, udp
 
 

@@ -4,7 +4,8 @@
 import json
 import pathlib
 
-from lab import ATTACHMENT, Crossroads, Daemon, expect, expect_equal, main, until
+from harness import expect, expect_equal, main, until
+from lab import ATTACHMENT, Crossroads, Daemon
 from traffic import UdpReceiver, send_udp
 
 HEAD = '[[rule]]\nname = "{0}"\npriority = {1}\ntype = "{2}"\nmatch = {{ interface = "eth0", direction = "ingress"{3} }}\n'

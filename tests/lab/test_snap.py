@@ -7,7 +7,8 @@ import socket
 import struct
 import threading
 
-from lab import Crossroads, Daemon, expect, expect_equal, main, proves, run, until
+from harness import expect, expect_equal, main, proves, run, until
+from lab import Crossroads, Daemon
 from traffic import ETH_P_ALL, PACKET_AUXDATA, SOL_PACKET, Capture, FrameSender, Tun, UdpReceiver, ethernet, ipv4, ipv6, send_udp, udp
 
 RULE = """[[rule]]

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """TCP streams of large segments arrive whole through steer rules, with offloads on and off."""
-from lab import Crossroads, Daemon, expect, expect_equal, main
+from harness import expect, expect_equal, main
+from lab import Crossroads, Daemon
 from stream import transfer
 
 STEER = """

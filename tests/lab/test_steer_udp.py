@@ -3,7 +3,8 @@
 """UDP packets that match a steer rule arrive where the rule says, rewritten as it says and otherwise unchanged."""
 import socket
 
-from lab import Crossroads, Daemon, expect, expect_equal, main
+from harness import expect, expect_equal, main
+from lab import Crossroads, Daemon
 from traffic import Capture, UdpReceiver, mac_text, send_udp
 
 PLAIN = """

@@ -6,7 +6,8 @@ import signal
 import time
 
 from fake_journal import Journal
-from lab import ROOT, Crossroads, Daemon, expect, expect_equal, main, until
+from harness import ROOT, expect, expect_equal, main, until
+from lab import Crossroads, Daemon
 from traffic import UdpReceiver, send_udp
 
 STEER = """

@@ -3,7 +3,8 @@
 """1,000 rules in 100 files load, apply and decide; the last is found as well as the first."""
 import time
 
-from lab import Crossroads, Daemon, expect, expect_equal, main, until
+from harness import expect, expect_equal, main, until
+from lab import Crossroads, Daemon
 from traffic import UdpReceiver, UdpSender, send_udp
 
 KINDS = (

@@ -3,7 +3,8 @@
 """Rules are for untagged packets unless `vlan` says otherwise; a tag goes along with the packet."""
 import struct
 
-from lab import Crossroads, Daemon, expect_equal, main
+from harness import expect_equal, main
+from lab import Crossroads, Daemon
 from traffic import FrameSender, TaggedCapture, ethernet, ipv4, udp
 
 RULE = '[[rule]]\nname = "{0}"\npriority = {1}\ntype = "steer"\nmatch = {{ interface = "eth0", ip_proto = "udp"{2} }}\naction = {{ {3} }}\n'

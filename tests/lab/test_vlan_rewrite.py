@@ -3,7 +3,8 @@
 """`vlan` of an action: packets leave in another VLAN, tagged or untagged, and everything else about them stays right."""
 import struct
 
-from lab import Crossroads, Daemon, Namespace, expect, expect_equal, main, proves, until, veth
+from harness import expect, expect_equal, main, proves, until
+from lab import Crossroads, Daemon, Namespace, veth
 from stream import transfer
 from traffic import FrameSender, TaggedCapture, Tun, UdpReceiver, ethernet, ipv4, send_udp, udp
 

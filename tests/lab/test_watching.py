@@ -6,7 +6,8 @@ import shutil
 import subprocess
 import time
 
-from lab import Crossroads, Daemon, expect, expect_equal, main, until
+from harness import expect, expect_equal, main, until
+from lab import Crossroads, Daemon
 from traffic import UdpReceiver, UdpSender
 
 RULE = """

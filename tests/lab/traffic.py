@@ -9,7 +9,7 @@ import socket
 import struct
 import time
 
-from lab import Skip
+from harness import Skip
 
 IP_RECVTOS, IP_RECVTTL, IP_PKTINFO = 13, 12, 8
 IPV6_RECVTCLASS, IPV6_TCLASS, IPV6_RECVHOPLIMIT, IPV6_HOPLIMIT, IPV6_RECVPKTINFO, IPV6_PKTINFO = 66, 67, 51, 52, 49, 50

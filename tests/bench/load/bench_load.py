@@ -39,7 +39,8 @@ OPTIONS = options_of(sys.argv[1:])
 os.environ["RUDDERD"] = os.path.abspath(OPTIONS.rudderd)
 os.environ["RUDDERSTAT"] = os.path.abspath(OPTIONS.rudderstat)
 
-import lab  # pylint: disable=wrong-import-position; it reads the two variables
+import harness  # pylint: disable=wrong-import-position; it reads the two variables
+import lab  # pylint: disable=wrong-import-position
 
 
 def generated(kind, size, *more):
@@ -71,7 +72,7 @@ def load(daemon, text):
     start = time.monotonic()
     for name in names:
         (daemon.directory / f".ansible_tmp_{name}").rename(daemon.directory / name)
-    lab.until(lambda: generation_told(daemon) > before, "the set is active", 120, 0.001)
+    harness.until(lambda: generation_told(daemon) > before, "the set is active", 120, 0.001)
     return (time.monotonic() - start) * 1000 - SETTLE_MS
 
 
@@ -86,7 +87,7 @@ def peak_megabytes(daemon):
 
 
 def load_by_nft(router, text):
-    file = lab.ROOT / "set.nft"
+    file = harness.ROOT / "set.nft"
     file.write_text(text)
     start = time.monotonic()
     router.exec("nft", "-f", file, timeout=600)
@@ -109,7 +110,7 @@ def one_round(kind, size, text, nft):
     row["one_rule_changed_ms"] = load(daemon, text.replace("192.0.2.2", "192.0.2.3", 1))
     row["peak_MB"] = peak_megabytes(daemon)
     daemon.end()
-    lab.clear()
+    harness.clear()
     return row
 
 
@@ -119,7 +120,7 @@ def median_row(rows):
 
 
 def main():
-    lab.enter()
+    harness.enter()
     results = []
     for size in OPTIONS.sizes:
         for kind in OPTIONS.kinds:
