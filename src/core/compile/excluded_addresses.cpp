@@ -75,14 +75,19 @@ Split threshold_at(std::size_t dimension, ValueRange hull, ValueRange hole) {
     const std::uint64_t inside = (std::uint64_t{1} << (width > k_threshold_bits ? width - k_threshold_bits : 0)) - 1;
     const std::uint64_t begin = hole.first & ~inside;
     const std::uint64_t end = (std::uint64_t{hole.last} + 1 + inside) & ~inside;
+    // Neither edge can be told from the ends of the hull: the first or last part that it shares, or the middle.
+    const std::uint64_t middle = (std::uint64_t{hull.first} + hull.last + 1) / 2;
     const std::uint64_t second = (hull.first & ~inside) + inside + 1;
+    const std::uint64_t last = hull.last & ~inside;
+    const std::uint64_t rough = hole.first <= hull.first ? last : second;
+    const std::uint64_t other = inside == 0 ? middle : rough;
     Split split;
     split.dimension = dimension;
     split.is_threshold = split.is_at_hole = true;
     split.bits = std::min(width, k_threshold_bits);
     split.shift = width - split.bits;
     split.base = width >= 32 ? 0 : hull.first >> width << width;
-    split.threshold = static_cast<std::uint32_t>(begin > hull.first ? begin : end <= hull.last ? end : second);
+    split.threshold = static_cast<std::uint32_t>(begin > hull.first ? begin : end <= hull.last ? end : other);
     return split;
 }
 

@@ -53,8 +53,14 @@ std::vector<BoxList> partition(const BoxSet& set) {
 
 std::optional<Tree> try_tree(const BoxSet& set, const BoxList& boxes, const Attempt& attempt) {
     const std::size_t count = boxes.size();
-    return build_tree(set, boxes, {attempt.leaf_boxes, count * attempt.entries_per_box + attempt.spare_entries,
-                                   count * attempt.work_per_box + attempt.spare_work, attempt.copy_price});
+    TreeLimits limits{attempt.leaf_boxes, count * attempt.entries_per_box + attempt.spare_entries,
+                      count * attempt.work_per_box + attempt.spare_work, attempt.copy_price};
+    std::optional<Tree> tree = build_tree(set, boxes, limits);
+    if (!tree && !set.excluded.empty()) {
+        limits.cuts_holes = false;  // they cost depth, which other cuts may need
+        tree = build_tree(set, boxes, limits);
+    }
+    return tree;
 }
 
 /// Divides boxes that are narrow in one kind of port from those that are not: the two cross in too many places.

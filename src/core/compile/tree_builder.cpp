@@ -91,7 +91,7 @@ private:
     /// Where a box would hide many others but for the addresses that it excludes, those are cut out: the counts that
     /// the chooser goes by do not show what that gains.
     Split choose(const NodeView& node, unsigned depth) {
-        if (set_.excluded.empty()) {
+        if (set_.excluded.empty() || !limits_.cuts_holes) {
             return chooser_.choose(node, copy_price(depth));
         }
         if (const auto split = split_at_hider(node, node.size() / 2)) {

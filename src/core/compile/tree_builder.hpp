@@ -44,6 +44,7 @@ struct TreeLimits {
     std::size_t max_entries = 0;     ///< give up beyond
     std::size_t max_work = 0;        ///< likewise; boxes looked at, summed over nodes
     double copy_price = 3.0;         ///< see choose_split; at the root, less below
+    bool cuts_holes = true;          ///< cut out what boxes exclude where that lets them hide others
 };
 
 /// The tree over `boxes` (indices into `set`, ascending rank). Empty if it exceeds `limits`.

@@ -100,7 +100,7 @@ TEST_CASE("medium random policies give the verdicts of the reference") {
 
 TEST_CASE("large random policies give the verdicts of the reference") {
     for (const Shape shape : {Shape::sparse, Shape::nested, Shape::mixed, Shape::lists, Shape::vlans, Shape::exclusions,
-                              Shape::holes}) {
+                              Shape::holes, Shape::open_holes}) {
         compare({shape, 10000, 20, 3000}, 2000 + static_cast<std::uint64_t>(shape));
     }
 }
