@@ -76,7 +76,7 @@ void add_members(Table& table, Table::Row parent, const Json& target) {
 
 void add_targets(Table& table, Table::Row parent, const Json& rule) {
     if (text_of(rule, "type") == "steer") for_each(rule, "targets", [&](const Json& target) { add_members(table, parent, target); });
-    if (text_of(rule, "type") != "replicate") return;
+    if (text_of(rule, "type") != "replicate" && text_of(rule, "type") != "mirror") return;
     for_each(rule, "targets", [&](const Json& target) {
         const Table::Row row = table.add({fmt::format("target {}", number_of(target, "index")), "", "", "", "", "", copy_text(target),
                    state_cell(text_of(target, "state")), text_of(target, "packets"), text_of(target, "bytes"),

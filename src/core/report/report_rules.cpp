@@ -160,6 +160,9 @@ private:
         const Target& target = rule.targets[index];
         Json out;
         out["index"] = index;
+        if (target.snap != 0) out["snap"] = target.snap;
+        if (target.sample != 1) out["sample"] = target.sample;
+        if (target.limit) add_limit(out, *target.limit);
         if (const Group* group = find_group(snapshot_.policy, target.group)) {
             out["rewrite"] = rewrite_json(target.rewrite);
             add_group(out, snapshot_, counts_, rule, index, *group);
@@ -169,9 +172,6 @@ private:
         add_way(out, target);
         out["rewrite"] = rewrite_json(target.rewrite);
         out["next_hop_kind"] = next_hop_kind(target);
-        if (target.snap != 0) out["snap"] = target.snap;
-        if (target.sample != 1) out["sample"] = target.sample;
-        if (target.limit) add_limit(out, *target.limit);
         add_next_hop(out, rule, target, blob_.target_of(static_cast<std::uint32_t>(rank), index));
         counts_.add_target_counts(out, rule, index);
         return out;

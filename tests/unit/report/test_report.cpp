@@ -263,6 +263,17 @@ Json probe_of(const Snapshot& snapshot) {
 
 }  // namespace
 
+TEST_CASE("a target that names a group has its sample and limit reported, too") {
+    Snapshot snapshot = make_probed_snapshot();
+    Target& target = snapshot.policy.rules[0].targets[0];
+    target.sample = 10;
+    target.limit = RateLimit{};
+    const Json shown = read(report_rules, snapshot)["rules"][0]["targets"][0];
+    CHECK(shown["sample"] == 10);
+    CHECK(shown.contains("limit"));
+    CHECK(shown["members"].size() == 1);
+}
+
 TEST_CASE("the probe of a member is reported with what is known by it") {
     Snapshot snapshot = make_probed_snapshot();
     CHECK(probe_of(snapshot) == Json::parse(R"({"type":"tcp","address":"192.0.2.1","port":80,"source":null,"health":"unknown","health_us":null,

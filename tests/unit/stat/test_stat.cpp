@@ -105,13 +105,17 @@ TEST_CASE("a name cannot steer the terminal") {
     }
 }
 
-TEST_CASE("a steer rule shows the state of its next hop, a replicate rule that of each copy") {
+TEST_CASE("a steer rule shows the state of its next hop, replicate and mirror rules that of each copy") {
     const Json document = Json::parse(R"({"rules":[
         {"name":"a","type":"steer","state":"active","targets":[{"state":"no-neighbour"}]},
         {"name":"b","type":"replicate","state":"active","targets":[{"index":0,"state":"up","via":"eth1","mac":"02:00:00:00:00:01",
           "rewrite":{"dst_ip":"10.0.0.1"}},{"index":1,"state":"link-down","via":"eth2","mac":null,"rewrite":{"dst_port":5004}}]},
-        {"name":"c","type":"drop","state":"deferred","reason":"no interface eth7","targets":[]}]})");
+        {"name":"c","type":"drop","state":"deferred","reason":"no interface eth7","targets":[]},
+        {"name":"d","type":"mirror","state":"active","targets":[{"index":0,"state":"up","via":"eth4"},
+          {"index":1,"state":"no-device","via":"eth5"}]}]})");
     const std::string text = draw_rules(document, {true, false});
+    CHECK(has(text, "via eth5"));
+    CHECK(has(text, "no-device"));
     CHECK(has(text, "no-neighbour"));
     CHECK(has(text, "10.0.0.1 via eth1 mac 02:00:00:00:00:01"));
     CHECK(has(text, " port 5004 via eth2 "));
