@@ -8,23 +8,13 @@ import subprocess
 import threading
 import time
 
-from harness import expect, main, until
+from harness import expect, expect_equal, main, until
 from lab import Crossroads, Daemon
-from traffic import UdpReceiver, UdpSender
+from spread import bring_up, member, notice_lost_neighbours_soon, policy
+from traffic import UdpReceiver, UdpSender, is_ipv6
 
 ROUNDS = 7
 LIMIT_MS = 10
-POLICY = """
-[[rule]]
-name = "spread"
-priority = 10
-type = "steer"
-match = { interface = "eth0", dst_ip = "10.20.0.10" }
-action = { group = "ways", on_failure = "drop" }
-[[group]]
-name = "ways"
-members = [{ via = "eth1", next_hop = "10.10.1.1" }, { via = "eth2", next_hop = "10.10.2.1", tier = 2 }]
-"""
 RTMGRP_LINK, RTMGRP_NEIGH = 1, 4
 RTM_NEWLINK, RTM_NEWNEIGH = 16, 28
 IFF_LOWER_UP, NUD_FAILED = 1 << 16, 0x20
@@ -95,48 +85,62 @@ def failover_ms(lab, receiver, sender, is_event, *command):
     return (int.from_bytes(first.payload, "big") - at) / 1e6
 
 
-def judge(what, times):
-    print(f"{what}: fail-over {statistics.median(times):.1f} ms after the event (median; {min(times):.1f} to {max(times):.1f})")
-    expect(statistics.median(times) <= LIMIT_MS, f"{what}: {times}")
+class Ways:
+    """A way by host a, and one by host b for when a is lost; a flow, and who gets it."""
 
+    def __init__(self, server):
+        self.lab = Crossroads(hosts=2)
+        notice_lost_neighbours_soon(self.lab, "eth1", server)
+        self.lab.know_neighbours()
+        self.daemon = Daemon(self.lab.router, policy(member(1, server), member(2, server, tier=2), server=server))
+        family = socket.AF_INET6 if is_ipv6(server) else socket.AF_INET
+        self.receivers = [UdpReceiver(host, 5000, family) for host in self.lab.hosts]
+        self.sender = UdpSender(self.lab.sender, server, 5000)
 
-def ready(lab):
-    lab.know_neighbours()
-    Daemon(lab.router, {"10.toml": POLICY})
-    receivers = [UdpReceiver(host, 5000) for host in lab.hosts]
-    return receivers, UdpSender(lab.sender, lab.SERVER, 5000)
+    def is_by_a(self):
+        for receiver in self.receivers:
+            receiver.collect(0, 0, 0.01)
+        self.sender.socket.sendto(b"12345678", self.sender.target)
+        return self.receivers[0].receive(0.2) is not None
 
-
-def is_at(receivers, sender, host):
-    for receiver in receivers:
-        receiver.collect(0, 0, 0.01)
-    sender.socket.sendto(b"12345678", sender.target)
-    return receivers[host].receive(0.2) is not None
+    def measure(self, what, is_event, lose, restore):
+        """Loses host a by the ip command `lose`, again and again, and judges how long the flow still went there."""
+        until(self.is_by_a, "packets at the first host", 20)
+        generation, times = self.daemon.generation(), []
+        for _ in range(ROUNDS):
+            until(self.is_by_a, "packets at the first host", 20)
+            times.append(failover_ms(self.lab, self.receivers[1], self.sender, is_event, *lose))
+            restore()
+        median = statistics.median(times)
+        print(f"# {what}: fail-over {median:.1f} ms after the event (median; {min(times):.1f} to {max(times):.1f})")
+        expect(median <= LIMIT_MS, f"{what}: {times}")
+        expect_equal(self.daemon.generation(), generation, f"generation after {what}")
 
 
 def carrier_loss():
-    lab = Crossroads(hosts=2)
-    receivers, sender = ready(lab)
-    index, times = lab.router.index("eth1"), []
-    for _ in range(ROUNDS):
-        until(lambda: is_at(receivers, sender, 0), "packets at the first host", 20)
-        times.append(failover_ms(lab, receivers[1], sender, loses_carrier(index), "a", "link", "set", "eth0", "down"))
-        lab.a.ip("link", "set", "eth0", "up")
-        lab.a.ip("route", "replace", "default", "via", "10.10.1.254")
-    judge("carrier loss", times)
+    _carrier_loss(Crossroads.SERVER)
+
+
+def carrier_loss_over_ipv6():
+    _carrier_loss(Crossroads.SERVER6)
+
+
+def _carrier_loss(server):
+    ways = Ways(server)
+    ways.measure(f"carrier loss on the way to {server}", loses_carrier(ways.lab.router.index("eth1")),
+                 ("a", "link", "set", "eth0", "down"), lambda: bring_up(ways.lab, 1))
 
 
 def neighbour_loss():
-    lab = Crossroads(hosts=2)
-    for key, value in (("base_reachable_time_ms", 500), ("delay_first_probe_time", 1), ("retrans_time_ms", 100), ("ucast_solicit", 1), ("mcast_solicit", 1)):
-        lab.router.sysctl(f"ipv4.neigh.eth1.{key}", value)
-    receivers, sender = ready(lab)
-    index, times = lab.router.index("eth1"), []
-    for _ in range(ROUNDS):
-        until(lambda: is_at(receivers, sender, 0), "packets at the first host", 20)
-        times.append(failover_ms(lab, receivers[1], sender, neighbour_fails(index), "a", "link", "set", "eth0", "arp", "off"))
-        lab.a.ip("link", "set", "eth0", "arp", "on")
-    judge("neighbour loss", times)
+    ways = Ways(Crossroads.SERVER)
+    ways.measure("neighbour loss", neighbour_fails(ways.lab.router.index("eth1")),
+                 ("a", "link", "set", "eth0", "arp", "off"), lambda: ways.lab.a.ip("link", "set", "eth0", "arp", "on"))
 
 
-main(__doc__, carrier_loss, neighbour_loss)
+def neighbour_loss_over_ipv6():
+    ways = Ways(Crossroads.SERVER6)
+    ways.measure("IPv6 neighbour loss", neighbour_fails(ways.lab.router.index("eth1")),
+                 ("a", "address", "del", "2001:db8:1::1/64", "dev", "eth0"), lambda: bring_up(ways.lab, 1))
+
+
+main(__doc__, carrier_loss, neighbour_loss, carrier_loss_over_ipv6, neighbour_loss_over_ipv6)

@@ -10,10 +10,11 @@ import time
 from harness import expect, expect_equal, main, until
 from lab import Crossroads, Daemon
 from spread import FLOWS, Flows, member, policy
-from traffic import UdpReceiver, UdpSender
+from traffic import UdpReceiver, UdpSender, is_ipv6
 
 INTERVAL_MS, FALL = 200, 3
 LATE_MS = 100
+MOST_OF_FOUR = 1 / 4 + 0.02
 
 
 def health(**keys):
@@ -21,8 +22,8 @@ def health(**keys):
     return "[group.health]\n" + "".join(f"{key} = {value}\n" for key, value in keys.items())
 
 
-def probed(*members, **keys):
-    return {"10.toml": policy(*members)["10.toml"] + health(**keys)}
+def probed(*members, server=Crossroads.SERVER, **keys):
+    return {"10.toml": policy(*members, server=server)["10.toml"] + health(**keys)}
 
 
 def silence(host, family="ip"):
@@ -52,9 +53,10 @@ def start(lab, files, **options):
 class Stream:
     """One flow of datagrams that say when they were sent, every half millisecond."""
 
-    def __init__(self, lab):
-        self.receivers = [UdpReceiver(host, 5000) for host in lab.hosts]
-        self.sender = UdpSender(lab.sender, lab.SERVER, 5000)
+    def __init__(self, lab, server=Crossroads.SERVER):
+        family = socket.AF_INET6 if is_ipv6(server) else socket.AF_INET
+        self.receivers = [UdpReceiver(host, 5000, family) for host in lab.hosts]
+        self.sender = UdpSender(lab.sender, server, 5000)
         self.stopped = threading.Event()
         self.thread = threading.Thread(target=self._run)
         self.thread.start()
@@ -81,31 +83,60 @@ class Stream:
         self.thread.join()
 
 
-def silence_fails_over_in_time_and_answers_bring_back():
-    lab = Crossroads(hosts=2)
-    daemon = start(lab, probed(member(1), member(2, tier=2), rise=2, hold_down='"500ms"'))
+def _fails_over_in_time(lab, lose, restore, server=Crossroads.SERVER, rounds=3, hold_down_ms=0, **keys):
+    """Host a is lost for its probes, and comes back, again and again: when do packets go the other way?"""
+    hold_down = {"hold_down": f'"{hold_down_ms}ms"'} if hold_down_ms else {}
+    daemon = start(lab, probed(member(1, server), member(2, server, tier=2), server=server, rise=2, **hold_down, **keys))
     generation = daemon.generation()
-    stream = Stream(lab)
+    stream = Stream(lab, server)
     try:
         stream.first_at(0, 2)
         took = []
-        for _ in range(5):
+        for _ in range(rounds):
             until(lambda: healths(daemon) == ["up", "up"], "both members up", 5)
             stream.first_at(0, 2)
             at = time.monotonic()
-            silence(lab.a)
+            lose()
             took.append((stream.first_at(1, 5) - at) * 1000)
             at = time.monotonic()
-            let_speak(lab.a)
+            restore()
             back_ms = (stream.first_at(0, 5) - at) * 1000
-            least = INTERVAL_MS + 500 - LATE_MS  # two answers in a row, then half a second more
-            expect(least < back_ms < 2 * INTERVAL_MS + 500 + LATE_MS + INTERVAL_MS, f"flows came back after {back_ms:.0f} ms")
+            least = INTERVAL_MS + hold_down_ms - LATE_MS  # two answers in a row, and the time to hold down
+            expect(least < back_ms < 3 * INTERVAL_MS + hold_down_ms + LATE_MS, f"flows came back after {back_ms:.0f} ms")
     finally:
         stream.stop()
-    print("first packet by the other member " + ", ".join(f"{ms:.0f}" for ms in took) + " ms after the last answer was possible")
+    print("# first packet by the other member " + ", ".join(f"{ms:.0f}" for ms in took) + " ms after the last answer was possible")
     expect(max(took) < INTERVAL_MS * FALL + LATE_MS, f"failing over took {max(took):.0f} ms")
     expect(min(took) > INTERVAL_MS * (FALL - 1) - LATE_MS, f"failing over took {min(took):.0f} ms: less than {FALL} questions")
     expect_equal(daemon.generation(), generation, "generation after changes of health")
+
+
+def silence_fails_over_in_time_and_answers_bring_back():
+    lab = Crossroads(hosts=2)
+    _fails_over_in_time(lab, lambda: silence(lab.a), lambda: let_speak(lab.a), rounds=5, hold_down_ms=500)
+
+
+def silence_over_ipv6_fails_over_in_time():
+    lab = Crossroads(hosts=2)
+    _fails_over_in_time(lab, lambda: silence(lab.a, "ip6"), lambda: let_speak(lab.a, "ip6"), lab.SERVER6)
+
+
+def silence_of_a_tcp_service_fails_over_in_time():
+    lab = Crossroads(hosts=2)
+    servers = []  # held open
+    for number, host in enumerate(lab.hosts, 1):
+        with host.entered():
+            servers.append(socket.create_server((f"10.10.{number}.1", 8080)))
+    router = "10.10.1.254"  # the host finds no way to answer
+    _fails_over_in_time(lab, lambda: lab.a.ip("route", "add", "blackhole", router), lambda: lab.a.ip("route", "del", "blackhole", router),
+                        type='"tcp"', port=8080)
+
+
+def silence_of_a_udp_service_fails_over_in_time():
+    lab = Crossroads(hosts=2)
+    services = [Answerer(host, f"10.10.{n}.1", 7, b"pong") for n, host in enumerate(lab.hosts, 1)]
+    _fails_over_in_time(lab, lambda: setattr(services[0], "answer", None), lambda: setattr(services[0], "answer", b"pong"),
+                        type='"udp"', port=7, request='"ping"', expect='"pong"')
 
 
 def a_dead_next_hop_of_four_moves_its_flows_only():
@@ -114,6 +145,7 @@ def a_dead_next_hop_of_four_moves_its_flows_only():
     flows = Flows(lab)
     until(lambda: len(flows.places()) == FLOWS, "all flows at a host", 10)
     before = flows.places()
+    generation = daemon.generation()
     silence(lab.b)
     until(lambda: healths(daemon) == ["up", "dead", "up", "up"], "a dead member", 5)
     after = flows.places()
@@ -121,6 +153,8 @@ def a_dead_next_hop_of_four_moves_its_flows_only():
     moved = {flow for flow in before if before[flow] != after[flow]}
     expect_equal({before[flow] for flow in moved}, {2}, "hosts that lost flows")
     expect_equal(len(moved), sum(1 for host in before.values() if host == 2), "flows that moved")
+    expect(len(moved) <= MOST_OF_FOUR * FLOWS, f"{len(moved)} of {FLOWS} flows moved")
+    print(f"# a member of four that gave no answer lost {len(moved)} of {FLOWS} flows")
     expect(2 not in after.values(), "the dead member has flows")
     state = daemon.rule("spread")["targets"][0]["members"][1]
     expect_equal((state["state"], state["reason"], state["probe"]["reason"], state["share"]), ("down", "probe", "no answer", 0.0), "the dead member")
@@ -128,14 +162,14 @@ def a_dead_next_hop_of_four_moves_its_flows_only():
     expect(any("1 of 4 probed members dead" in text for text in daemon.notifications()), f"STATUS: {daemon.notifications()}")
     expect("group ways: 10.10.2.1 at eth2 is dead: no answer" in daemon.log(), daemon.log())
     let_speak(lab.b)
-    until(lambda: flows.places() == before, "all flows back where they were", 5)
+    until(lambda: flows.places() == before, "all flows back where they were", 10)
+    expect_equal(daemon.generation(), generation, "generation after changes of health")
     expect("is up again" in daemon.log(), daemon.log())
 
 
 def ipv6_members_are_asked_by_icmpv6():
     lab = Crossroads(hosts=2)
-    text = policy(*(member(n, next_hop=f'"2001:db8:{n}::1"') for n in (1, 2)))["10.toml"].replace("10.20.0.10", lab.SERVER6)
-    daemon = start(lab, {"10.toml": text + health()})
+    daemon = start(lab, probed(*(member(n, lab.SERVER6) for n in (1, 2)), server=lab.SERVER6))
     expect_equal(healths(daemon), ["up", "up"], "health")
     silence(lab.a, "ip6")
     until(lambda: healths(daemon) == ["dead", "up"], "a dead member", 5)
@@ -146,8 +180,7 @@ def ipv6_members_are_asked_by_icmpv6():
 def link_local_next_hops_are_asked():
     lab = Crossroads(hosts=1)
     address = next(a for a in lab.a.exec("ip", "-6", "-o", "addr", "show", "dev", "eth0").stdout.split() if a.startswith("fe80")).split("/")[0]
-    text = policy(member(1, next_hop=f'"{address}"'))["10.toml"].replace("10.20.0.10", lab.SERVER6)
-    daemon = start(lab, {"10.toml": text + health()})
+    daemon = start(lab, probed(member(1, next_hop=f'"{address}"'), server=lab.SERVER6))
     expect_equal(healths(daemon), ["up"], "health")
 
 
@@ -163,7 +196,7 @@ def tcp_members_are_asked_for_a_connection():
 
 
 class Answerer:
-    """A UDP service that gives one answer, whatever it is asked."""
+    """A UDP service that gives one answer, whatever it is asked; none if that is None."""
 
     def __init__(self, host, address, port, answer):
         self.asked, self.answer = set(), answer
@@ -176,7 +209,8 @@ class Answerer:
         while True:
             data, sender = self.socket.recvfrom(1000)
             self.asked.add(data)
-            self.socket.sendto(self.answer, sender)
+            if (answer := self.answer) is not None:
+                self.socket.sendto(answer, sender)
 
 
 def udp_members_are_asked_and_their_answers_compared():
@@ -261,7 +295,8 @@ def a_host_that_cannot_ask_kills_nobody():
     expect_equal(daemon.log().count("cannot be probed"), 1, "warnings")
 
 
-main(__doc__, silence_fails_over_in_time_and_answers_bring_back, a_dead_next_hop_of_four_moves_its_flows_only,
+main(__doc__, silence_fails_over_in_time_and_answers_bring_back, silence_over_ipv6_fails_over_in_time,
+     silence_of_a_tcp_service_fails_over_in_time, silence_of_a_udp_service_fails_over_in_time, a_dead_next_hop_of_four_moves_its_flows_only,
      ipv6_members_are_asked_by_icmpv6, link_local_next_hops_are_asked, tcp_members_are_asked_for_a_connection,
      udp_members_are_asked_and_their_answers_compared, others_are_asked_through_each_member, a_restart_keeps_what_is_known,
      a_reload_keeps_what_is_known_and_new_members_get_flows, a_link_that_comes_back_waits_for_answers, a_host_that_cannot_ask_kills_nobody)
