@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Limits hold at the receiver, in packets and in bits per second, for rules and for targets; samples are a share of the packets."""
+import socket
 import threading
 import time
 
 from harness import expect, expect_equal, main, proves
 from lab import Crossroads, Daemon
-from traffic import Capture, UdpReceiver, UdpSender, send_udp
+from spread import next_hop
+from traffic import Capture, UdpReceiver, UdpSender, is_ipv6, send_udp
 
 MATCH = """[[rule]]
 name = "{name}"
@@ -26,9 +28,9 @@ def _counted(receiver, seconds):
     return [len(datagram.payload) for datagram in receiver.collect(1 << 20, seconds, settle=0.5)]
 
 
-def _flood(lab, per_second, seconds, size=100):
+def _flood(lab, per_second, seconds, size, server):
     """Sends at that rate in bunches of ten milliseconds. Returns how many and how long it took."""
-    sender = UdpSender(lab.sender, lab.SERVER, 5000)
+    sender = UdpSender(lab.sender, server, 5000)
     begin, sent = time.monotonic(), 0
     while (elapsed := time.monotonic() - begin) < seconds:
         due = int(elapsed * per_second) - sent
@@ -39,10 +41,10 @@ def _flood(lab, per_second, seconds, size=100):
     return sent, time.monotonic() - begin
 
 
-def _flooded(lab, receiver, per_second, seconds, size=100):
+def _flooded(lab, receiver, per_second, seconds, size=100, server=Crossroads.SERVER):
     """The sizes that arrive of a flood, how many were sent, and in what time."""
     result = []
-    thread = threading.Thread(target=lambda: result.append(_flood(lab, per_second, seconds, size)))
+    thread = threading.Thread(target=lambda: result.append(_flood(lab, per_second, seconds, size, server)))
     thread.start()
     sizes = _counted(receiver, seconds + 3)
     thread.join()
@@ -56,12 +58,22 @@ def _is_near(got, wanted, what, tolerance=0.1):
 
 @proves("limit", "socket", "v4/ingress")
 def packets_per_second_hold_at_the_receiver():
+    _packets_per_second_hold(Crossroads.SERVER)
+
+
+def packets_per_second_hold_at_the_receiver_over_ipv6():
+    _packets_per_second_hold(Crossroads.SERVER6)
+
+
+def _packets_per_second_hold(server):
     lab = Crossroads()
-    receiver = UdpReceiver(lab.b, 5000)
-    daemon = Daemon(lab.router, {"10.toml": rule("steer", f'action = {{ {STEER}, limit = "500pps", burst = 100 }}')})
+    receiver = UdpReceiver(lab.b, 5000, socket.AF_INET6 if is_ipv6(server) else socket.AF_INET)
+    steer = f'via = "eth2", next_hop = "{next_hop(2, server)}"'
+    daemon = Daemon(lab.router, {"10.toml": rule("steer", f'action = {{ {steer}, limit = "500pps", burst = 100 }}')})
     lab.know_neighbours()
-    sizes, sent, elapsed = _flooded(lab, receiver, 1500, 4)
+    sizes, sent, elapsed = _flooded(lab, receiver, 1500, 4, server=server)
     _is_near(len(sizes), 500 * elapsed + 100, "datagrams at b")
+    print(f"# {len(sizes)} of {sent} datagrams to {server} in {elapsed:.2f} s at 500 pps with bursts of 100")
     state = daemon.rule("all")
     expect_equal(state["packets"], sent, "matched")
     expect_equal(state["failures"].get("rate-limited"), sent - len(sizes), "beyond the limit")
@@ -140,6 +152,7 @@ def a_sample_is_a_share_of_what_passes():
 
 main(__doc__,
      packets_per_second_hold_at_the_receiver,
+     packets_per_second_hold_at_the_receiver_over_ipv6,
      bits_per_second_hold_at_the_receiver,
      excess_passes_where_the_rule_says_so,
      each_target_has_its_own_limit,
