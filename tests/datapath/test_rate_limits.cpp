@@ -127,6 +127,27 @@ TEST_CASE("a mirror rule with a limit lets every original go on") {
     CHECK(limited(counts) == 4);
 }
 
+TEST_CASE("the limit of a mirror rule counts what its sample has left, for each target") {
+    std::vector<Target> targets = {target("out0"), target("out1")};
+    for (Target& each : targets) {
+        each.sample = 10;
+    }
+    Rule tapped = copies(RuleType::mirror, targets);
+    tapped.limit = packets(150);
+    REQUIRE(datapath().publish(policy({tapped}), topology()));
+    CHECK((verdicts(500) == std::vector(500, k_pass)));
+    Counts counts = datapath().counts();
+    const std::uint64_t few = counts.packets.at({"r", 0});
+    CHECK(few >= 20);
+    CHECK(few <= 100);
+    CHECK(limited(counts) + limited(counts, 0) + limited(counts, 1) == 0);
+    CHECK((verdicts(3000) == std::vector(3000, k_pass)));
+    counts = datapath().counts();
+    CHECK((counts.packets == std::map<CounterKey, std::uint64_t>{{{"r", -1}, 3500}, {{"r", 0}, 150}, {{"r", 1}, 150}}));
+    CHECK(limited(counts, 0) >= 100);
+    CHECK(limited(counts, 0) == limited(counts, 1));
+}
+
 TEST_CASE("a new generation takes over what a limit has left, other terms begin anew") {
     Rule limited_steer = steer("10.0.0.0/8");
     limited_steer.name = "kept";

@@ -18,6 +18,11 @@ std::uint32_t hash_of(const std::string& text) {
     return hash;
 }
 
+/// The limit of a mirror rule counts the packets that its sample takes, which are the same for all targets: each one has it.
+bool limits_copies(const Rule& rule) {
+    return rule.type == RuleType::mirror && rule.limit && !rule.targets.empty() && rule.targets.front().sample > 1;
+}
+
 }  // namespace
 
 rudder_limit encode_limit(const RateLimit& limit, const CounterKey& owner) {
@@ -35,12 +40,14 @@ rudder_limit encode_limit(const RateLimit& limit, const CounterKey& owner) {
 
 LimitTable::LimitTable(const Policy& policy, const CounterSlots& previous) : slots_(previous, {}) {
     for (const Rule& rule : policy.rules) {
-        if (rule.limit) {
+        const bool by_copy = limits_copies(rule);
+        if (rule.limit && !by_copy) {
             add(*rule.limit, {rule.name, -1});
         }
         for (std::size_t i = 0; i < rule.targets.size(); ++i) {
-            if (rule.targets[i].limit) {
-                add(*rule.targets[i].limit, {rule.name, static_cast<std::int32_t>(i)});
+            const std::optional<RateLimit>& limit = by_copy ? rule.limit : rule.targets[i].limit;
+            if (limit) {
+                add(*limit, {rule.name, static_cast<std::int32_t>(i)});
             }
         }
     }
