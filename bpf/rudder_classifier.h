@@ -4,7 +4,8 @@
  *
  * A forest of at most RUDDER_MAX_TREES decision trees per address family lies in the blob (rudder_abi.h). Inner
  * nodes look at one bit window or one threshold of a packed key and only narrow the choice down; the leaf
- * entries compare EVERY field of the rule, so a wrong turn can lose speed but never give a wrong match.
+ * entries compare every field that the rule states, so a wrong turn can lose speed but not give a wrong match. Only prefixes that
+ * `not` names are left out where a leaf's region meets none of them.
  *
  * One implementation for the BPF programs and for the host (tests, `rudderd --check`): plain bounded loops, no
  * helper calls. Each access to the blob is bounded by `blob_bytes`, a constant for the verifier. Key and packet

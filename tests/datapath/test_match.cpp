@@ -162,7 +162,7 @@ Match excluding(const Exclusion& excluded, std::optional<std::uint8_t> protocol 
 }  // namespace
 
 TEST_CASE("a packet with an excluded value does not match, one without the field does") {
-    Exclusion port, source, tcp, echo, opening;
+    Exclusion port, source, tcp, echo, reply, opening;
     port.dst_ports = {{5000, 5000}};
     const Frame udp = arriving() / Ipv4{.src = "192.0.2.1"} / Udp{} / payload(20);
     CHECK_FALSE(takes(excluding(port), udp));
@@ -180,6 +180,10 @@ TEST_CASE("a packet with an excluded value does not match, one without the field
     CHECK_FALSE(takes(excluding(echo, 1), arriving() / Ipv4{} / Icmp{8} / payload(20)));
     CHECK(takes(excluding(echo, 1), arriving() / Ipv4{} / Icmp{0} / payload(20)));
     CHECK(takes(excluding(echo, 1), arriving() / Ipv4{.fragment = 0x0010, .protocol = std::uint8_t{1}} / payload(24)));
+    reply.rare.icmp_types = {{0x0000, 0x00ff}};
+    CHECK_FALSE(takes(excluding(reply, 1), arriving() / Ipv4{} / Icmp{0} / payload(20)));
+    CHECK(takes(excluding(reply, 1), arriving() / Ipv4{} / Icmp{8} / payload(20)));
+    CHECK(takes(excluding(reply, 1), arriving() / Ipv4{.fragment = 0x0010, .protocol = std::uint8_t{1}} / payload(24)));
     opening.rare.tcp_flags = {{0x02, 0x10}};
     Frame tcp_frame = arriving() / Ipv4{} / Tcp{} / payload(4);
     for (const std::uint8_t flags : std::initializer_list<std::uint8_t>{0x02, 0x12, 0x10, 0x00}) {

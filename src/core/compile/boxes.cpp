@@ -172,12 +172,12 @@ std::optional<std::uint32_t> part_of(const BoxSet& set, std::uint32_t index, con
 }
 
 /// The boxes of one way to match with one piece of its statement.
-void add_boxes_with(BoxSet& set, RuleType type, const Variant& variant, std::uint32_t rank, const Statement& statement) {
+void add_boxes_with(BoxSet& set, RuleType type, const Variant& variant, std::uint32_t rank, const Statement& statement,
+                    const Excluded& excluded) {
     const auto index = static_cast<std::uint32_t>(set.fields.size());
     set.fields.push_back(fields_of(set, variant, rank, statement));
     const bool has_lists = !set.fields.back().lists.empty();
     const Match& match = variant.match();
-    const Excluded excluded = excluded_of(set, match);
     for_family(match.src, set.family, [&](const IpPrefix& src) {
         for_family(match.dst, set.family, [&](const IpPrefix& dst) {
             const auto not_src = part_of(set, excluded.src, src);
@@ -237,11 +237,12 @@ void add_boxes(BoxSet& set, const Rule& rule, std::uint32_t rank, const HookSet&
     if (!matches_family(rule, set.family) || hooks.empty() || rule.match.dscp == 0) {
         return;
     }
+    const Excluded excluded = excluded_of(set, rule.match);
     const std::vector<Variant> variants = variants_of(rule.match);
     for (const Variant& variant : variants) {
         const std::vector<Statement> pieces = pieces_of(statement_of(variant, hooks));
         for (const Statement& statement : pieces) {
-            add_boxes_with(set, rule.type, variant, rank, statement);
+            add_boxes_with(set, rule.type, variant, rank, statement, excluded);
         }
     }
 }

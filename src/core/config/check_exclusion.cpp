@@ -23,15 +23,19 @@ void check_length(const Reading& reading, const ConfigTable& table, std::string_
                   fmt::format("`{}` of `not` lists {} values, {} are possible", key, count, k_longest_list));
 }
 
-/// Every address that is asked for is excluded.
-bool has_no_prefix_left(const std::vector<IpPrefix>& wanted, const std::vector<IpPrefix>& excluded) {
-    if (excluded.empty()) return false;
-    const std::vector<IpPrefix> whole = {*parse_ip_prefix("0.0.0.0/0").prefix, *parse_ip_prefix("::/0").prefix};
-    const std::vector<IpPrefix>& asked = wanted.empty() ? whole : wanted;
-    const AddressRanges taken[] = {address_ranges(excluded, IpFamily::v4), address_ranges(excluded, IpFamily::v6)};
-    return std::all_of(asked.begin(), asked.end(), [&](const IpPrefix& prefix) {
-        return holds(taken[prefix.address.family == IpFamily::v4 ? 0 : 1], range_of(prefix));
-    });
+/// Some address of this family that is asked for is not excluded.
+bool has_prefix_left(const std::vector<IpPrefix>& wanted, const std::vector<IpPrefix>& excluded, IpFamily family) {
+    IpPrefix whole;
+    whole.address.family = family;
+    const AddressRanges taken = address_ranges(excluded, family);
+    const auto is_left = [&](const IpPrefix& prefix) {
+        return prefix.address.family == family && !holds(taken, range_of(prefix));
+    };
+    return wanted.empty() ? is_left(whole) : std::any_of(wanted.begin(), wanted.end(), is_left);
+}
+
+bool has_addresses_left(const Match& match, IpFamily family) {
+    return has_prefix_left(match.src, match.excluded->src, family) && has_prefix_left(match.dst, match.excluded->dst, family);
 }
 
 /// A key lists every value there is, which its field cannot tell from none.
@@ -61,8 +65,8 @@ void check_exclusion(const Reading& reading, const ConfigTable& table, const Spa
     check_length(reading, table, "src_mac", excluded.rare.src_macs.size());
     check_length(reading, table, "dst_mac", excluded.rare.dst_macs.size());
     const bool is_nothing_left =
-        excludes_all(table, excluded) || variants_of(match).empty() || has_no_prefix_left(match.src, excluded.src) ||
-        has_no_prefix_left(match.dst, excluded.dst) || (match.rare && has_no_pattern_left(*match.rare, excluded.rare));
+        excludes_all(table, excluded) || variants_of(match).empty() ||
+        (!has_addresses_left(match, IpFamily::v4) && !has_addresses_left(match, IpFamily::v6)) || (match.rare && has_no_pattern_left(*match.rare, excluded.rare));
     if (is_nothing_left) reading.error(code::nothing_left, key, "`not` excludes all that the rule matches");
 }
 

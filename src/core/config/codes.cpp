@@ -130,7 +130,7 @@ constexpr CodeInfo k_codes[] = {
     {code::nothing_left, "the exclusion leaves no packet that could match",
      "make the match wider, or `not` narrower"},
     {code::long_exclusion, "the exclusion lists too many marks or MAC addresses",
-     "32 are possible in each list; use masks, or write a rule of type \"pass\" with a lower priority number for more"},
+     "32 are possible in each list; use masks to say more"},
     {code::bad_address, "the text is not an IPv4 or IPv6 address",
      "for example \"192.0.2.1\" or \"2001:db8::1\""},
     {code::unusable_address, "packets cannot carry this address there",

@@ -97,11 +97,13 @@ void check_families(const Reading& reading, const JoinPlaces& places, const std:
 }
 
 void warn_sources_that_do_not_match(const Reading& reading, const JoinPlaces& places, const Rule& rule) {
-    if (rule.match.src.empty()) return;
+    const auto holds = [](const std::vector<IpPrefix>& prefixes, const IpAddress& source) {
+        return std::any_of(prefixes.begin(), prefixes.end(), [&](const IpPrefix& prefix) { return prefix.contains(source); });
+    };
+    const auto& allowed = rule.match.src;
     for (const IpAddress& source : rule.join->sources) {
-        const auto& allowed = rule.match.src;
-        if (std::any_of(allowed.begin(), allowed.end(), [&](const IpPrefix& p) { return p.contains(source); }))
-            continue;
+        const bool is_left_out = rule.match.excluded && holds(rule.match.excluded->src, source);
+        if (!is_left_out && (allowed.empty() || holds(allowed, source))) continue;
         reading.warning(
             code::source_not_matched, places.sources->value.span,
             fmt::format("the groups are joined for source {}, which `src_ip` does not match", to_string(source)));

@@ -1,17 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/multicast/membership.hpp"
 
+#include <algorithm>
+
 namespace rudder {
 namespace {
 
-/// Calls use(membership) for each group of the rule on the device.
+bool is_excluded(const Rule& rule, std::vector<IpPrefix> Exclusion::*side, const IpAddress& address) {
+    if (!rule.match.excluded) return false;
+    const std::vector<IpPrefix>& excluded = (*rule.match.excluded).*side;
+    return std::any_of(excluded.begin(), excluded.end(), [&](const IpPrefix& prefix) { return prefix.contains(address); });
+}
+
+/// Calls use(membership) for each group of the rule on the device, but for groups and sources that it leaves out.
 template <class Use>
 void for_each_membership(const Rule& rule, std::uint32_t ifindex, Use use) {
     for (const IpPrefix& prefix : rule.match.dst) {
         const IpAddress& group = prefix.address;
+        if (is_excluded(rule, &Exclusion::dst, group)) continue;
         if (rule.join->sources.empty()) use(Membership{ifindex, group, std::nullopt});
-        for (const IpAddress& source : rule.join->sources)
-            if (source.family == group.family) use(Membership{ifindex, group, source});
+        for (const IpAddress& source : rule.join->sources) {
+            if (source.family != group.family || is_excluded(rule, &Exclusion::src, source)) continue;
+            use(Membership{ifindex, group, source});
+        }
     }
 }
 

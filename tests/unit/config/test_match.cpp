@@ -266,6 +266,19 @@ TEST_CASE("`not` is read like a match and kept as it is written") {
     CHECK(match_of("[rule.match.not]\nsrc_port = 53").excluded->src_ports == std::vector<PortRange>{{53, 53}});
 }
 
+TEST_CASE("an exclusion that leaves no address of a family that is asked for is an error") {
+    const auto is_refused = [](const std::string& match) {
+        const PolicyResult result = build_policy({{"t", match_rule(match)}});
+        return result.diagnostics.error_count() == 1 && result.diagnostics.all().front().code == "E0425";
+    };
+    CHECK(is_refused("dst_ip = \"10.0.0.0/8\"\nnot = { src_ip = \"0.0.0.0/0\" }"));
+    CHECK(is_refused("not = { src_ip = \"0.0.0.0/0\", dst_ip = \"::/0\" }"));
+    CHECK(is_refused("not = { src_ip = [\"0.0.0.0/1\", \"128.0.0.0/1\", \"::/0\"] }"));
+    CHECK_FALSE(is_refused("not = { src_ip = \"0.0.0.0/0\" }"));
+    CHECK_FALSE(is_refused("dst_ip = [\"10.0.0.0/8\", \"2001:db8::/32\"]\nnot = { src_ip = \"0.0.0.0/0\" }"));
+    CHECK_FALSE(is_refused("not = { src_ip = \"0.0.0.0/1\" }"));
+}
+
 TEST_CASE("a rule that excludes VLANs is for all others and for untagged packets") {
     CHECK(match_of("not = { vlan = 5 }").vlan == k_vlan_any);
     CHECK(match_of("not = { dscp = 5 }").vlan == VlanMatch{});

@@ -27,6 +27,15 @@ TEST_CASE("a rule asks for each of its groups on each device it selects") {
                                                     any_source(3, "239.1.1.1"), any_source(3, "239.1.1.2")});
 }
 
+TEST_CASE("what a rule leaves out is not joined") {
+    Rule rule = joining_rule("r", {"eth0"}, {"232.1.1.1", "232.1.1.2"}, {"10.0.0.1", "10.0.0.2"});
+    Exclusion excluded;
+    excluded.dst = {*parse_ip_prefix("232.1.1.2/31").prefix};
+    excluded.src = {*parse_ip_prefix("10.0.0.1").prefix};
+    rule.match.excluded = excluded;
+    CHECK(memberships_of(rule, two_links()) == List{from(2, "232.1.1.1", "10.0.0.2")});
+}
+
 TEST_CASE("a rule without join asks for nothing") {
     Rule rule = joining_rule("r", {"eth*"}, {"239.1.1.1"});
     rule.join.reset();
