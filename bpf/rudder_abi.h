@@ -94,11 +94,14 @@ struct rudder_packet {
 #define RUDDER_HOOK_LAYER3 0x1u /* the device carries no Ethernet header (tun, wireguard, ...) */
 #define RUDDER_HOOK_BOTH 0x2u   /* the device has a hook in the other direction too */
 #define RUDDER_HOOK_BELOW 0x4u  /* ingress: it hands packets on to a device that has an ingress hook of ours, too */
-#define RUDDER_HOOK_OUTSIDE 0x8u /* ingress of another device than the loopback: no packet of this host begins there */
+#define RUDDER_HOOK_OUTSIDE 0x8u /* ingress, neither of the loopback nor of a VRF: no packet of this host begins there */
+
+/* Where a rule sends by routing tables: an entry for each device without Ethernet header, which is no hook. */
+#define RUDDER_LAYER3_DEVICE 2u
 
 struct rudder_hook {
 	__u32 ifindex;    /* 0: empty entry */
-	__u16 direction;  /* enum rudder_direction */
+	__u16 direction;  /* enum rudder_direction, or RUDDER_LAYER3_DEVICE */
 	__u16 hook_class; /* hooks served by the same set of rules share one class */
 	__u32 flags;      /* RUDDER_HOOK_* */
 	__u32 source_offset; /* ingress: struct rudder_source; 0: the host has no address */
@@ -263,6 +266,7 @@ struct rudder_target {
 #define RUDDER_NH_GATEWAY6 0x0010u /* gateway_be holds an IPv6 next hop */
 #define RUDDER_NH_BY_PACKET 0x0020u /* no fixed next hop: the kernel's route to the packet's own destination */
 #define RUDDER_NH_UNREACHABLE 0x0040u /* the kernel has no route to it out of the device */
+#define RUDDER_NH_NO_TAG 0x0100u   /* ways by routing table only: the device takes no packet with a VLAN tag */
 #define RUDDER_NH_FAILED 0x0080u   /* the neighbour does not answer; only for whoever chooses among members of a group */
 
 /* Written by rudderd while packets read it: `dst` and `src` are each stored and loaded as one

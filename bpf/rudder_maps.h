@@ -141,7 +141,7 @@ struct rudder_scratch {
 	__u32 direction;
 	__u32 is_layer3_hook;
 	__u32 is_cloning;                /* a clone redirect is under way, and no other packet has used this memory yet */
-	__u32 mark;                      /* of a packet that matched: 0 if it is not ours; see rudder_mark.h */
+	__u32 mark;                      /* of the packet as it came: 0 if it is not ours; see rudder_mark.h */
 	__u32 rank;                      /* of the rule it matched */
 	__u16 is_transport_changed;      /* the frame carries an earlier copy's ports or checksum */
 	__u16 is_header_added;           /* an Ethernet header was put before a layer-3 frame */

@@ -29,13 +29,16 @@ static RUDDER_INLINE void rudder_own_key(struct rudder_own_address *key, const _
 
 static RUDDER_INLINE __u32 rudder_own_hash(const __u32 *address_be, __u32 family)
 {
-	__u32 hash = address_be[0] * 0x9e3779b1u;
+	__u32 hash = address_be[0];
 
-	if (family == 4)
-		return hash ^ hash >> 15;
-	hash ^= address_be[1] * 0x85ebca6bu ^ address_be[2] * 0xc2b2ae35u;
-	hash = (hash ^ hash >> 15 ^ address_be[3]) * 0x9e3779b1u;
-	return hash ^ hash >> 15;
+	if (family == 6) {
+		hash = hash * 0x9e3779b1u ^ address_be[1] * 0x85ebca6bu ^ address_be[2] * 0xc2b2ae35u;
+		hash = (hash ^ hash >> 15) + address_be[3];
+	}
+	/* Two rounds: what addresses of one network differ in is at the top of a word in network byte order. */
+	hash = (hash ^ hash >> 16) * 0x85ebca6bu;
+	hash = (hash ^ hash >> 13) * 0xc2b2ae35u;
+	return hash ^ hash >> 16;
 }
 
 /* Its bit in rudder_blob_header.own_v4 or own_v6. */
@@ -68,11 +71,11 @@ static RUDDER_INLINE int rudder_has_own_source(const char *blob, __u32 blob_byte
 		if (at > blob_bytes - sizeof(struct rudder_own_address))
 			return 0;
 		const struct rudder_own_address *own = (const struct rudder_own_address *)(blob + at);
+		if (!(own->address_be[0] | own->address_be[1] | own->address_be[2] | own->address_be[3]))
+			return 0;
 		if (!((own->address_be[0] ^ key.address_be[0]) | (own->address_be[1] ^ key.address_be[1]) |
 		      (own->address_be[2] ^ key.address_be[2]) | (own->address_be[3] ^ key.address_be[3])))
 			return 1;
-		if (!(own->address_be[0] | own->address_be[1] | own->address_be[2] | own->address_be[3]))
-			return 0;
 	}
 	return 0;
 }

@@ -45,13 +45,17 @@ static __always_inline void rudder_keep_gateway(const struct bpf_fib_lookup *que
 		__builtin_memcpy(s->gateway_be, query->ipv6_dst, 16);
 }
 
-/* What the compiler says of other targets: whether their device has an egress hook of ours. */
-static __always_inline void rudder_note_hook(struct rudder_scratch *s)
+/* What the compiler says of other targets: whether their device has an egress hook of ours, and an Ethernet header. */
+static __always_inline void rudder_note_device(struct rudder_scratch *s)
 {
 	const char *blob = rudder_same_blob(s);
 
-	if (blob && rudder_find_hook(blob, blob_bytes, s->way.ifindex, RUDDER_EGRESS))
+	if (!blob)
+		return;
+	if (rudder_find_hook(blob, blob_bytes, s->way.ifindex, RUDDER_EGRESS))
 		s->target.flags |= RUDDER_TARGET_MEETS_HOOK;
+	if (rudder_find_hook(blob, blob_bytes, s->way.ifindex, RUDDER_LAYER3_DEVICE))
+		s->way.flags |= RUDDER_NH_NO_TAG;
 }
 
 static __always_inline __u32 rudder_device_mtu(struct __sk_buff *skb, __u32 ifindex)
@@ -89,7 +93,7 @@ __attribute__((noinline)) int rudder_look_up_table(struct __sk_buff *skb)
 		return rudder_lookup_reason(verdict);
 	s->way.ifindex = query.ifindex;
 	rudder_keep_gateway(&query, s);
-	rudder_note_hook(s);
+	rudder_note_device(s);
 	if (verdict == BPF_FIB_LKUP_RET_NO_NEIGH) {
 		s->way.mtu = rudder_device_mtu(skb, query.ifindex);
 		return RUDDER_REASON_NONE;

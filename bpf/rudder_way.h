@@ -84,7 +84,7 @@ static __always_inline int rudder_check_device(struct __sk_buff *skb, const stru
 	if (way->flags & RUDDER_NH_UNREACHABLE)
 		return RUDDER_REASON_NO_ROUTE;
 	/* A tag beside the frame would end up inside the IP header there. */
-	if (way->flags & RUDDER_NH_LAYER3 && rudder_leaves_tagged(skb, s))
+	if (way->flags & (RUDDER_NH_LAYER3 | RUDDER_NH_NO_TAG) && rudder_leaves_tagged(skb, s))
 		return RUDDER_REASON_NOT_WRITABLE;
 	return RUDDER_REASON_NONE;
 }

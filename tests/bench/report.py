@@ -134,7 +134,7 @@ def load(rows):
 def document(results):
     where = results["machine"]
     text = (f"Measured on {where['date']} with {where['cpu']} ({where['cpus']} CPUs), Linux {where['kernel']}, "
-            f"load {where['load']}, by `tests/bench/run`; all times are processor time.\n")
+            f"load {where['load']}, by `tests/bench/run`; times of packets are processor time.\n")
     rows = results["classify"]
     if rows:
         text += ("\n**Classification**: ns to find the first matching rule, above an empty program, and the ratio to a linear scan of 64 "

@@ -214,7 +214,7 @@ bool comes_from_itself(const ModelPacket& p, const Topology& topology, const Lin
     bool is_own = false;
     for (const auto& [ifindex, link] : topology.links) {
         for (const LinkAddress& own : link.addresses) {
-            is_own |= own.address == p.src;
+            is_own |= own.address == p.src && own.scope != AddressScope::link && !own.is_tentative;
         }
     }
     return is_own && direction == Direction::ingress && !hook.is_loopback;

@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <bit>
 #include <cstring>
 #include <random>
 #include <set>
@@ -114,6 +115,52 @@ TEST_CASE("an IPv4 address is not the IPv6 address with the same bytes") {
     CHECK_FALSE(is_own(table_of({v4}), v6));
     CHECK(is_own(table_of({v6}), v6));
     CHECK_FALSE(is_own(table_of({v6}), v4));
+}
+
+TEST_CASE("the unspecified address is never own") {
+    IpAddress unspecified;
+    unspecified.family = IpFamily::v6;
+    Random random(22);
+    for (int i = 0; i < 300; i++) {
+        std::set<IpAddress> own;
+        while (own.size() < 20) {
+            own.insert(some_address(random, false));
+        }
+        REQUIRE_FALSE(is_own(table_of(own), unspecified));
+    }
+}
+
+TEST_CASE("the table of a whole network stays small") {
+    std::set<IpAddress> v4, v6;
+    for (unsigned host = 1; host < 255; host++) {
+        IpAddress address;
+        address.bytes = {192, 0, 2, static_cast<std::uint8_t>(host)};
+        v4.insert(address);
+        address.family = IpFamily::v6;
+        address.bytes = {0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, static_cast<std::uint8_t>(host)};
+        v6.insert(address);
+    }
+    CHECK(table_of(v4).header.own_mask < 1024);
+    CHECK(table_of(v6).header.own_mask < 1024);
+}
+
+TEST_CASE("addresses of a link alone and tentative ones are not own") {
+    IpAddress address;
+    address.bytes = {10, 1, 2, 3};
+    Topology topology = host_with({address});
+    LinkAddress& own = topology.links[7].addresses.front();
+    const auto count = [&] {
+        BlobWriter writer;
+        rudder_blob_header header{};
+        REQUIRE(write_own_addresses(writer, topology, header));
+        return std::popcount(header.own_v4);
+    };
+    CHECK(count() == 1);
+    own.is_tentative = true;
+    CHECK(count() == 0);
+    own.is_tentative = false;
+    own.scope = AddressScope::link;
+    CHECK(count() == 0);
 }
 
 TEST_CASE("a table that refers outside the blob has nobody in it") {

@@ -7,7 +7,7 @@ import threading
 
 from harness import expect, expect_equal, main, until
 from lab import Crossroads, Daemon, Namespace, veth
-from traffic import Tun, UdpReceiver, UdpSender, ipv4, send_udp, udp
+from traffic import FrameSender, Tun, UdpReceiver, UdpSender, ethernet, ipv4, send_udp, udp
 
 
 def rule(name, match, action, **keys):
@@ -146,6 +146,24 @@ def packets_leave_by_the_tunnel_of_a_table():
     expect_equal([packet[28:] for packet in tun.read(5)], sent, "packets of the router itself on the tun device")
 
 
+def a_tunnel_of_a_table_takes_no_tags():
+    """A tag beside the frame would be written into the IP header."""
+    lab = Crossroads(hosts=1)
+    tun = Tun(lab.router, "tun0", "10.10.7.1/24")
+    lab.router.ip("route", "add", "default", "dev", "tun0", "table", "100")
+    daemon = Daemon(lab.router, {}, settings="allow_empty = true")
+    sender = FrameSender(lab.sender, "eth0")
+    packet = ipv4(lab.SENDER, lab.SERVER, udp(lab.SENDER, lab.SERVER, 4000, 5000, b"through the tunnel"))
+    frame = ethernet(lab.router.mac("eth0"), lab.sender.mac("eth0"), packet)
+    tagged = frame[:12] + bytes((0x81, 0, 0, 5)) + frame[12:]
+    for more, sent, wanted in (("", frame, 1), ("", tagged, 0), (", vlan = 7", frame, 0), (', vlan = "none"', tagged, 1)):
+        daemon.set({"10.toml": rule("r", 'interface = "eth0", dst_ip = "10.20.0.10", vlan = "any"', "via = { table = 100 }" + more + ', on_failure = "drop"')})
+        before = daemon.stat("stats")["reasons"].get("not-writable", 0)
+        sender.send(sent)
+        expect_equal([left[28:] for left in tun.read(1, 2.0 if wanted else 0.2)], [b"through the tunnel"] * wanted, f"through the tunnel{more}")
+        until(lambda: daemon.stat("stats")["reasons"].get("not-writable", 0) == before + 1 - wanted, "what was refused is counted")
+
+
 def what_a_tunnel_brings_is_routed_by_a_table():
     lab = Crossroads(hosts=2)
     lab.know_neighbours()
@@ -179,4 +197,5 @@ members = [{ via = "eth1", next_hop = "10.10.1.1" }, { via = { table = 100 }, ti
 
 main(__doc__, two_providers_by_customer_prefix, a_changed_route_is_followed_by_the_next_packet,
      a_service_address_answers_through_another_router, a_host_that_forwards_nothing_says_so_and_answers_as_before,
-     packets_leave_by_the_tunnel_of_a_table, what_a_tunnel_brings_is_routed_by_a_table, a_table_may_be_the_last_resort_of_a_group)
+     packets_leave_by_the_tunnel_of_a_table,
+     a_tunnel_of_a_table_takes_no_tags, what_a_tunnel_brings_is_routed_by_a_table, a_table_may_be_the_last_resort_of_a_group)

@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 
-from harness import expect, expect_equal, main, proves, run, until
+from harness import expect, expect_equal, main, proves, until
 from lab import Crossroads, Daemon
 from traffic import ETH_P_ALL, PACKET_AUXDATA, SOL_PACKET, Capture, FrameSender, Tun, UdpReceiver, ethernet, ipv4, ipv6, send_udp, udp
 
@@ -144,7 +144,7 @@ def the_hook_for_the_cut_comes_and_goes_with_the_rule():
     daemon.set(rule('via = "eth3", snap = 64'))
     expect_equal((_egress_hook(daemon, "eth2"), _egress_hook(daemon, "eth3")["state"]), (None, "attached"), "egress hooks of eth2 and eth3")
     daemon.end()
-    shown = lab.router.tc("filter", "show", "dev", "eth3", "egress").stdout + run("bpftool", "-j", "net", check=False).stdout
+    shown = lab.router.tc("filter", "show", "dev", "eth3", "egress").stdout + lab.router.exec("bpftool", "-j", "net", "show").stdout
     expect("rudder" not in shown, f"left behind: {shown}")
 
 

@@ -81,6 +81,17 @@ std::vector<RuleState> rule_states(const Policy& policy, const Topology& topolog
     return states;
 }
 
+bool sends_by_tables(const Policy& policy) {
+    const auto has_table = [](const Target& target) { return target.table.has_value(); };
+    const auto rule_has = [&](const Rule& rule) { return std::any_of(rule.targets.begin(), rule.targets.end(), has_table); };
+    const auto group_has = [&](const Group& group) {
+        return std::any_of(group.members.begin(), group.members.end(),
+                           [&](const GroupMember& member) { return has_table(member.way); });
+    };
+    return std::any_of(policy.rules.begin(), policy.rules.end(), rule_has) ||
+           std::any_of(policy.groups.begin(), policy.groups.end(), group_has);
+}
+
 /// The egress hooks where copies are cut, and no rule need be.
 std::vector<HookSpec> cut_hooks(const Policy& policy, const std::vector<RuleState>& states, const LinkIndex& links) {
     std::vector<HookSpec> hooks;
@@ -161,7 +172,7 @@ private:
                          " different ways: at most " + number(RUDDER_MAX_HOOK_CLASSES) + " are possible"};
         }
         blob_.reserve<rudder_blob_header>(1);
-        if (Status status = write_hook_table(blob_, *hooks_, topology_, header_); !status) {
+        if (Status status = write_hook_table(blob_, *hooks_, topology_, sends_by_tables(policy_), header_); !status) {
             return status;
         }
         return write_own_addresses(blob_, topology_, header_);

@@ -30,11 +30,18 @@ OwnAddress own_address(const IpAddress& address) {
     return result;
 }
 
+/// Link-local ones belong to their link alone and are special anyway; a tentative one may be somebody else's.
+bool is_own(const LinkAddress& candidate) {
+    return candidate.scope != AddressScope::link && !candidate.is_tentative;
+}
+
 std::set<IpAddress> own_addresses(const Topology& topology) {
     std::set<IpAddress> result;
     for (const auto& [ifindex, link] : topology.links) {
-        for (const LinkAddress& own : link.addresses) {
-            result.insert(own.address);
+        for (const LinkAddress& candidate : link.addresses) {
+            if (is_own(candidate)) {
+                result.insert(candidate.address);
+            }
         }
     }
     return result;

@@ -10,7 +10,7 @@
 /// The addresses of this host, as the datapath asks for them.
 namespace rudder {
 
-/// The hash table of all own addresses, grown until no search takes more than RUDDER_OWN_PROBES steps, and their bits in
+/// The hash table of own addresses in use, whatever device or VRF they are of, but for link-local ones; grown until no search takes more than RUDDER_OWN_PROBES steps, and their bits in
 /// the header.
 /// *Errors*: no reasonable size gives that.
 Status write_own_addresses(BlobWriter& blob, const Topology& topology, rudder_blob_header& header);

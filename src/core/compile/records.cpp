@@ -93,6 +93,9 @@ std::uint32_t sample_threshold(std::uint32_t sample) {
     return static_cast<std::uint32_t>((std::uint64_t{1} << 32) / sample);
 }
 
+/// What the host sends to itself comes in by the loopback device, or by that of the VRF it is in.
+bool is_outside(const Link& link) { return !link.is_loopback && link.kind != "vrf"; }
+
 rudder_hook hook_record(const HookSpec& hook, const HookTable& hooks, const Topology& topology, const Stacking& stacking) {
     const auto has_hook = [&hooks](Direction direction) {
         return [&hooks, direction](std::uint32_t ifindex) { return hooks.contains({ifindex, direction}); };
@@ -105,8 +108,19 @@ rudder_hook hook_record(const HookSpec& hook, const HookTable& hooks, const Topo
     const bool is_ingress = hook.direction == Direction::ingress;
     record.flags |= has_hook(is_ingress ? Direction::egress : Direction::ingress)(hook.ifindex) ? RUDDER_HOOK_BOTH : 0u;
     record.flags |= is_ingress && stacking.leads_to(hook.ifindex, has_hook(Direction::ingress)) ? RUDDER_HOOK_BELOW : 0u;
-    record.flags |= is_ingress && !topology.links.at(hook.ifindex).is_loopback ? RUDDER_HOOK_OUTSIDE : 0u;
+    record.flags |= is_ingress && is_outside(topology.links.at(hook.ifindex)) ? RUDDER_HOOK_OUTSIDE : 0u;
     return record;
+}
+
+void append_layer3_devices(const Topology& topology, std::vector<rudder_hook>& records) {
+    for (const auto& [ifindex, link] : topology.links) {
+        if (link.is_layer3) {
+            rudder_hook record{};
+            record.ifindex = ifindex;
+            record.direction = RUDDER_LAYER3_DEVICE;
+            records.push_back(record);
+        }
+    }
 }
 
 /// The table with `size` entries; empty if some hook would lie too far from its place.
@@ -156,11 +170,15 @@ rudder_target encode_target(const Rule& rule, const Target& target, const Target
     return record;
 }
 
-Status write_hook_table(BlobWriter& blob, const HookTable& hooks, const Topology& topology, rudder_blob_header& header) {
+Status write_hook_table(BlobWriter& blob, const HookTable& hooks, const Topology& topology, bool has_tables,
+                        rudder_blob_header& header) {
     const Stacking stacking(topology);
     std::vector<rudder_hook> records;
     for (const HookSpec& hook : hooks.hooks()) {
         records.push_back(hook_record(hook, hooks, topology, stacking));
+    }
+    if (has_tables) {
+        append_layer3_devices(topology, records);
     }
     std::size_t size = std::bit_ceil(2 * records.size() + 1);
     auto table = hash_hooks(records, size);

@@ -20,9 +20,10 @@ namespace rudder {
 [[nodiscard]] rudder_target encode_target(const Rule& rule, const Target& target, const TargetState& now);
 
 /// The hash table of hooks, grown until no search takes more than RUDDER_HOOK_PROBES steps, and the sources of ICMP
-/// errors behind it.
+/// errors behind it. `has_tables`: some rule sends by a routing table, which may lead to any device.
 /// *Errors*: no reasonable size gives that.
-Status write_hook_table(BlobWriter& blob, const HookTable& hooks, const Topology& topology, rudder_blob_header& header);
+Status write_hook_table(BlobWriter& blob, const HookTable& hooks, const Topology& topology, bool has_tables,
+                        rudder_blob_header& header);
 
 void write_extensions(BlobWriter& blob, const Extensions& extensions, rudder_blob_header& header);
 void write_hook_sets(BlobWriter& blob, const HookSets& sets, std::size_t class_count, rudder_blob_header& header);

@@ -84,6 +84,8 @@ bool may_ask_group(const Rule& rule) {
            std::any_of(rule.match.dst.begin(), rule.match.dst.end(), may_be_group);
 }
 
+/// Which sources are addresses of the host itself, taken by rules that name them only, is not known here either: a rule for a host
+/// is warned of although it would be the one to match such packets at ingress.
 bool asks_more(const Rule& earlier, const Rule& later) {
     return (asks_special(later) && !asks_special(earlier)) || (may_ask_group(later) && !may_ask_group(earlier));
 }

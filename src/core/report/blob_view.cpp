@@ -26,7 +26,7 @@ std::vector<rudder_hook> BlobView::hooks() const {
     for (std::uint64_t i = 0; i <= head->hook_mask; ++i) {
         const auto hook = record_at<rudder_hook>(head->hook_offset + i * sizeof(rudder_hook));
         if (!hook) break;
-        if (hook->ifindex != 0) hooks.push_back(*hook);
+        if (hook->ifindex != 0 && hook->direction <= RUDDER_EGRESS) hooks.push_back(*hook);
     }
     return hooks;
 }
