@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The groups of rules with `join` are joined, stay joined whatever the network does, and are left with their rule."""
 import os
+import socket
 import time
 
 from groups import kernel_filters, kernel_groups, memberships, reports
@@ -55,6 +56,16 @@ def expect_reported(capture, text, seconds=4.0):
     return known
 
 
+def expect_streams_copied_from(lab, host, number):
+    """A packet from the Nth host to a group is copied to host a, once."""
+    host.ip("route", "replace", "224.0.0.0/4", "dev", "eth0")
+    host.ip("address", "replace", f"2001:db8:{number}::1/64", "dev", "eth0", "nodad")
+    for group, family in ((ANY4[-1], socket.AF_INET), (ANY6[-1], socket.AF_INET6)):
+        at_a = UdpReceiver(lab.a, 5004, family, group=group)
+        sent = send_udp(host, group, 5004, 1, 100, ttl=4)
+        expect_equal([datagram.payload for datagram in at_a.collect(1, 2.0, 0.3)], sent, f"copies at a of a packet to {group}")
+
+
 def five_hundred_groups_on_four_interfaces_survive_link_flaps():
     lab = Crossroads()
     captures = [Capture(host, "eth0") for host in (lab.sender, *lab.hosts)]
@@ -79,6 +90,7 @@ def five_hundred_groups_on_four_interfaces_survive_link_flaps():
         lab.b.ip("link", "set", "eth0", "up")
     expect_reported(capture, "after fast flaps")
     expect_all_held(lab)
+    expect_streams_copied_from(lab, lab.b, 2)
     expect_equal(daemon.stat("internals")["joins"]["failed"], 0, "failed memberships")
 
 
@@ -143,10 +155,14 @@ def groups_are_reported_from_a_new_address():
     capture = Capture(lab.a, "eth0")
     lab.router.ip("address", "flush", "dev", "eth1", "scope", "global")
     lab.router.ip("address", "add", "10.10.1.99/24", "dev", "eth1")
+    lab.router.ip("-6", "address", "flush", "dev", "eth1", "scope", "link")
+    lab.router.ip("address", "add", "fe80::99/64", "dev", "eth1", "nodad")
     senders = {}
     for record in reports(capture, 3.0):
         senders[record.group] = record.sender
     expect_equal({senders.get(group) for group in ANY4 + ONLY4}, {"10.10.1.99"}, "senders of the last reports of IPv4 groups")
+    expect_equal({senders.get(group) for group in ANY6 + ONLY6}, {"fe80::99"}, "senders of the last reports of IPv6 groups")
+    expect_all_held(lab, ("eth0", "eth1"))
 
 
 def through_a_switch_that_snoops_the_stream_comes_only_with_join():
@@ -171,6 +187,11 @@ def through_a_switch_that_snoops_the_stream_comes_only_with_join():
         time.sleep(1)
         sent = send_udp(source, "239.1.1.1", 5004, 20, 100, ttl=4)
         expect_equal([datagram.payload for datagram in at_a.collect(wanted, 2.0, 0.3)], sent[:wanted], f"copies at a, join = {joins}")
+        switch.ip("link", "set", "p0", "down")  # the switch forgets who has joined
+        switch.ip("link", "set", "p0", "up")
+        time.sleep(1)
+        sent = send_udp(source, "239.1.1.1", 5004, 20, 100, ttl=4)
+        expect_equal([datagram.payload for datagram in at_a.collect(wanted, 2.0, 0.3)], sent[:wanted], f"copies at a after a link flap, join = {joins}")
         clear()
 
 
