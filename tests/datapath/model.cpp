@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model.hpp"
+#include "model_parts.hpp"
 
 #include "rudder_abi.h"
 
@@ -148,11 +148,6 @@ ModelRewrite model_rewrite(const Frame& frame, const ModelPacket& p, const Rewri
 
 namespace {
 
-void put_macs(Frame& frame, const MacAddress& dst, const MacAddress& src) {
-    std::copy(dst.bytes.begin(), dst.bytes.end(), frame.begin());
-    std::copy(src.bytes.begin(), src.bytes.end(), frame.begin() + 6);
-}
-
 MacAddress group_mac(const IpAddress& group) {
     const auto& b = group.bytes;
     if (group.family == IpFamily::v4) {
@@ -161,7 +156,21 @@ MacAddress group_mac(const IpAddress& group) {
     return {{0x33, 0x33, b[12], b[13], b[14], b[15]}};
 }
 
-std::optional<MacAddress> known_mac(const Target& target, const Topology& topology, const Link& out, const IpAddress& dst) {
+/// What `src_ip = "interface"` means here: the only address of that family.
+std::optional<IpAddress> only_address(const Link& link, IpFamily family) {
+    const auto own = std::find_if(link.addresses.begin(), link.addresses.end(),
+                                  [&](const LinkAddress& address) { return address.address.family == family; });
+    return own == link.addresses.end() ? std::nullopt : std::optional(own->address);
+}
+
+}  // namespace
+
+void model_put_macs(Frame& frame, const MacAddress& dst, const MacAddress& src) {
+    std::copy(dst.bytes.begin(), dst.bytes.end(), frame.begin());
+    std::copy(src.bytes.begin(), src.bytes.end(), frame.begin() + 6);
+}
+
+std::optional<MacAddress> model_known_mac(const Target& target, const Topology& topology, const Link& out, const IpAddress& dst) {
     if (target.next_hop_mac) {
         return target.next_hop_mac;
     }
@@ -178,130 +187,97 @@ std::optional<MacAddress> known_mac(const Target& target, const Topology& topolo
     return dst.is_multicast() ? std::optional<MacAddress>(group_mac(dst)) : std::nullopt;
 }
 
-ModelResult refused(const Rule& rule, int index, const Frame& frame, std::uint32_t reason) {
-    const bool drops = rule.failure_drops && reason != RUDDER_REASON_TTL_EXPIRED;
-    return {drops ? 2 : -1, frame, index, 0, reason};
+std::optional<ModelTaken> model_taken(const ModelScene& scene, const Target& target, const ModelPacket& p) {
+    const Group* group = find_group(scene.policy, target.group);
+    if (group == nullptr) {
+        return ModelTaken{target};
+    }
+    const std::uint16_t member = scene.context.tables.at(group->name).at(model_group_place(model_flow_hash(p, group->hash)));
+    if (member == RUDDER_NO_MEMBER) {
+        return std::nullopt;
+    }
+    return ModelTaken{member_target(target, group->members.at(member)), member_identity(group->members.at(member))};
 }
 
-/// What `src_ip = "interface"` means here: the only address of that family.
-std::optional<IpAddress> only_address(const Link& link, IpFamily family) {
-    const auto own = std::find_if(link.addresses.begin(), link.addresses.end(),
-                                  [&](const LinkAddress& address) { return address.address.family == family; });
-    return own == link.addresses.end() ? std::nullopt : std::optional(own->address);
-}
-
-ModelResult model_steer(const Rule& rule, const Target& target, int index, const Topology& topology, const ModelPacket& p,
-                        Direction direction, const Frame& frame) {
-    const Link* out = find_link(topology, target.via);
+ModelWay model_way(const ModelScene& scene, const Target& target, const ModelPacket& p) {
+    const Link* out = find_link(scene.topology, target.via);
     if (out == nullptr) {
-        return refused(rule, index, frame, RUDDER_REASON_NO_DEVICE);
+        return {RUDDER_REASON_NO_DEVICE, nullptr, {}, {}};
     }
     Rewrite rewrite = target.rewrite;
     if (rewrite.is_src_of_interface) {
         rewrite.src_ip = only_address(*out, p.family);
         if (!rewrite.src_ip) {
-            return refused(rule, index, frame, RUDDER_REASON_NO_ADDRESS);
+            return {RUDDER_REASON_NO_ADDRESS, nullptr, {}, {}};
         }
     }
-    ModelRewrite made = model_rewrite(frame, p, rewrite, direction);
-    if (made.reason != 0) {
-        return refused(rule, index, frame, made.reason);
-    }
-    if (!out->is_up) {
-        return refused(rule, index, frame, RUDDER_REASON_LINK_DOWN);
-    }
-    if (out->is_layer3 && model_leaves_with_tag_beside(p, rewrite)) {
-        return refused(rule, index, frame, RUDDER_REASON_NOT_WRITABLE);
-    }
-    if (frame.size() - p.ip > out->mtu) {
-        return refused(rule, index, frame, RUDDER_REASON_TOO_BIG);
-    }
-    const auto mac = known_mac(target, topology, *out, target.rewrite.dst_ip.value_or(p.dst));
-    if (mac && !out->is_layer3) {
-        put_macs(made.frame, *mac, out->mac);
-    } else if (!out->is_layer3) {
-        if (model_tags_left(p, rewrite) > (model_leaves_with_tag_beside(p, rewrite) ? 1u : 0u)) {
-            return refused(rule, index, frame, RUDDER_REASON_NO_NEIGHBOUR);
-        }
-        if ((frame[0] & 1) != 0) {
-            put_macs(made.frame, MacAddress{}, out->mac);
-        }
-    }
-    model_retag(made.frame, rewrite);
-    return {7, made.frame, index};
+    ModelRewrite made = model_rewrite(scene.frame, p, rewrite, scene.direction);
+    const auto reason = [&]() -> std::uint32_t {
+        if (made.reason != 0) return made.reason;
+        if (!out->is_up) return RUDDER_REASON_LINK_DOWN;
+        if (out->is_layer3 && model_leaves_with_tag_beside(p, rewrite)) return RUDDER_REASON_NOT_WRITABLE;
+        return scene.frame.size() - p.ip > out->mtu ? RUDDER_REASON_TOO_BIG : RUDDER_REASON_NONE;
+    };
+    return {reason(), out, rewrite, std::move(made.frame)};
 }
 
-std::optional<std::uint32_t> mirrored(const Target& target, const Topology& topology, const ModelPacket& p, const Link& link,
-                                      std::size_t bytes) {
-    const Link* out = find_link(topology, target.via);
-    if (out == nullptr) {
-        return RUDDER_REASON_NO_DEVICE;
-    }
-    if (out->ifindex == link.ifindex) {
-        return std::nullopt;
-    }
-    if (link.is_layer3 && !out->is_layer3) {
-        return RUDDER_REASON_NOT_WRITABLE;
-    }
-    if (!out->is_up) {
-        return RUDDER_REASON_LINK_DOWN;
-    }
-    bytes -= out->is_layer3 ? p.ip : 0;
-    if (target.snap != 0) {
-        bytes = std::min(bytes, model_cut(p, target.snap, out->is_layer3));
-    }
-    if (bytes - (out->is_layer3 ? 0 : p.ip) > out->mtu) {
-        return RUDDER_REASON_TOO_BIG;
-    }
-    // The veths here take no more than 1500 bytes, an Ethernet header and one tag in a frame, whatever the table says.
-    return bytes - (p.is_tag_beside ? 4 : 0) > 1518 ? RUDDER_REASON_CLONE_FAILED : RUDDER_REASON_NONE;
-}
-
-ModelResult model_mirror(const Rule& rule, int index, const Topology& topology, const ModelPacket& p, const Link& link,
-                         const Frame& frame) {
-    ModelResult result{-1, frame, index};
-    for (const Target& target : rule.targets) {
-        result.copies.push_back(mirrored(target, topology, p, link, frame.size()));
-    }
-    return result;
-}
-
-/// Tells the sender, if that is what a failure comes to.
-ModelResult answered(ModelResult result, const std::string& via, const Topology& topology, const Link& link, Direction direction,
-                     const ModelPacket& p) {
-    const bool is_too_big = result.reason == RUDDER_REASON_TOO_BIG;
-    const bool may_be_fragmented = p.family == IpFamily::v4 && (result.frame[p.ip + 6] & 0x40) == 0;
-    if ((!is_too_big && result.reason != RUDDER_REASON_TTL_EXPIRED) || (is_too_big && may_be_fragmented && result.verdict == -1)) {
-        return result;
-    }
-    const std::uint32_t mtu = is_too_big ? find_link(topology, via)->mtu : 0;
-    if (const auto message = model_icmp(result.frame, p, topology, link, direction, mtu)) {
+void model_tell(ModelResult& result, const ModelScene& scene, const ModelPacket& p, std::uint32_t mtu) {
+    if (const auto message = model_icmp(scene.frame, p, scene.topology, scene.link, scene.direction, mtu)) {
         result.verdict = 7;
         result.frame = *message;
         result.is_answered = true;
     }
-    return result;
+}
+
+namespace {
+
+ModelResult refused(const Rule& rule, int index, const Frame& frame, std::uint32_t reason) {
+    const bool drops = rule.failure_drops && reason != RUDDER_REASON_TTL_EXPIRED;
+    return {drops ? 2 : -1, frame, index, 0, reason};
+}
+
+ModelResult model_steer(const ModelScene& scene, const Rule& rule, const Target& target, int index, const ModelPacket& p) {
+    ModelWay way = model_way(scene, target, p);
+    if (way.reason != 0) {
+        return refused(rule, index, scene.frame, way.reason);
+    }
+    const auto mac = model_known_mac(target, scene.topology, *way.out, target.rewrite.dst_ip.value_or(p.dst));
+    if (mac && !way.out->is_layer3) {
+        model_put_macs(way.frame, *mac, way.out->mac);
+    } else if (!way.out->is_layer3) {
+        if (model_tags_left(p, way.rewrite) > (model_leaves_with_tag_beside(p, way.rewrite) ? 1u : 0u)) {
+            return refused(rule, index, scene.frame, RUDDER_REASON_NO_NEIGHBOUR);
+        }
+        if ((way.frame[0] & 1) != 0) {
+            model_put_macs(way.frame, MacAddress{}, way.out->mac);
+        }
+    }
+    model_retag(way.frame, way.rewrite);
+    return {7, way.frame, index};
+}
+
+/// Tells the sender, if that is what a failure comes to.
+void answer(ModelResult& result, const ModelScene& scene, const std::string& via, const ModelPacket& p) {
+    const bool is_too_big = result.reason == RUDDER_REASON_TOO_BIG;
+    const bool may_be_fragmented = p.family == IpFamily::v4 && (scene.frame[p.ip + 6] & 0x40) == 0;
+    if (is_too_big ? !(may_be_fragmented && result.verdict == -1) : result.reason == RUDDER_REASON_TTL_EXPIRED) {
+        model_tell(result, scene, p, is_too_big ? find_link(scene.topology, via)->mtu : 0);
+    }
 }
 
 /// A steer, by the rule's own target or by that of the member that the packet gets.
-ModelResult model_send(const Rule& rule, int index, const Policy& policy, const ModelTables& tables, const Topology& topology,
-                       const Link& link, Direction direction, const ModelPacket& p, const Frame& frame) {
-    const Group* group = find_group(policy, rule.targets.front().group);
-    Target target = rule.targets.front();
-    std::uint64_t identity = 0;
-    if (group != nullptr) {
-        const std::uint16_t member = tables.at(group->name).at(model_group_place(model_flow_hash(p, group->hash)));
-        if (member == RUDDER_NO_MEMBER) {
-            return refused(rule, index, frame, RUDDER_REASON_NO_MEMBER);
-        }
-        target = member_target(target, group->members.at(member));
-        identity = member_identity(group->members.at(member));
+ModelResult model_send(const ModelScene& scene, int index, const ModelPacket& p) {
+    const Rule& rule = scene.policy.rules[static_cast<std::size_t>(index)];
+    const auto taken = model_taken(scene, rule.targets.front(), p);
+    if (!taken) {
+        return refused(rule, index, scene.frame, RUDDER_REASON_NO_MEMBER);
     }
     ModelPacket seen = p;
-    seen.is_tag_beside |= target.rewrite.vlan && model_tags(p) > 0;
-    ModelResult result = model_steer(rule, target, index, topology, seen, direction, frame);
-    result.member = identity;
-    return answered(std::move(result), target.via, topology, link, direction, seen);
+    seen.is_tag_beside |= taken->target.rewrite.vlan && model_tags(p) > 0;
+    ModelResult result = model_steer(scene, rule, taken->target, index, seen);
+    result.member = taken->member;
+    answer(result, scene, taken->target.via, seen);
+    return result;
 }
 
 /// A rule none of whose devices exists is not installed.
@@ -335,7 +311,7 @@ bool is_header_good(const Frame& frame, const ModelPacket& p) {
 }  // namespace
 
 ModelResult model_run(const Policy& policy, const Topology& topology, const Link& link, Direction direction,
-                      const Frame& frame, const ModelTables& tables, bool is_tag_beside) {
+                      const Frame& frame, const ModelContext& context) {
     const bool is_hook = std::any_of(policy.rules.begin(), policy.rules.end(), [&](const Rule& rule) {
         return !is_deferred(rule, policy, topology) && rule.match.direction == direction && selects(rule.match.interface, link);
     });
@@ -343,7 +319,9 @@ ModelResult model_run(const Policy& policy, const Topology& topology, const Link
         return {-1, frame};
     }
     ModelPacket p = model_parse(frame, link.is_layer3);
-    p.is_tag_beside = is_tag_beside && model_tags(p) > 0;
+    p.is_tag_beside = context.is_tag_beside && model_tags(p) > 0;
+    p.mark = context.mark;
+    const ModelScene scene{policy, topology, link, direction, context, frame};
     if (p.parse == Parse::short_frame) {
         return {-1, frame, -1, 0, RUDDER_REASON_SHORT};
     }
@@ -362,8 +340,9 @@ ModelResult model_run(const Policy& policy, const Topology& topology, const Link
         switch (rule.type) {
             case RuleType::pass: return {-1, frame, index};
             case RuleType::drop: return {2, frame, index};
-            case RuleType::mirror: return model_mirror(rule, index, topology, p, link, frame);
-            default: return model_send(rule, index, policy, tables, topology, link, direction, p, frame);
+            case RuleType::mirror: return model_mirror(scene, index, p);
+            case RuleType::replicate: return model_replicate(scene, index, p);
+            default: return model_send(scene, index, p);
         }
     }
     return {-1, frame};

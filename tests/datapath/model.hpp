@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,7 @@ struct ModelPacket {
     std::optional<std::uint8_t> tcp_flags{};
     std::optional<MacAddress> src_mac{}, dst_mac{};
     bool is_tag_beside = false; ///< the kernel keeps the outermost of the frame's tags beside it
+    std::uint32_t mark = 0;     ///< the kernel's own, beside the packet
     int checksum = -1;          ///< offset in the transport header of a checksum over a pseudo-header, -1: none
 };
 
@@ -66,6 +68,13 @@ struct ModelRewrite {
 [[nodiscard]] ModelRewrite model_rewrite(const Frame& frame, const ModelPacket& packet, const Rewrite& rewrite,
                                          Direction direction);
 
+struct ModelCopy {
+    std::optional<std::uint32_t> reason{};  ///< why it was not sent, 0: it was; none: it is not wanted
+    std::uint64_t member = 0;               ///< of a group: it counts the copy
+    std::uint32_t ifindex = 0;              ///< where it was sent
+    Frame frame{};
+};
+
 struct ModelResult {
     int verdict = -1;
     Frame frame;                         ///< as it leaves the program
@@ -73,7 +82,8 @@ struct ModelResult {
     std::uint64_t member = 0;            ///< of a group: it counts the packet too
     std::uint32_t reason = 0;            ///< counted, 0: none
     bool is_answered = false;            ///< the frame is an ICMP error now
-    std::vector<std::optional<std::uint32_t>> copies{};  ///< mirror: reason of each target, 0: sent, none: not wanted
+    bool is_consumed = false;            ///< by its copies: nobody sees what is left of it
+    std::vector<ModelCopy> copies{};     ///< mirror, replicate: in the order of the targets
 };
 /// The ICMP error that tells the sender of the MTU, or (0) that its TTL has expired; none if it must not be told, or by
 /// nobody. The kernel forwards nothing in this network namespace.
@@ -82,9 +92,17 @@ struct ModelResult {
 
 using ModelTables = std::map<std::string, std::vector<std::uint16_t>>;
 
-/// pass, drop, steer and mirror at one hook of `link`. `tables` are those of the policy's groups, by name. Frames have all
-/// their tags in them; `is_tag_beside`: the kernel keeps the outermost one beside it.
+/// What is beside the packet and the policy.
+struct ModelContext {
+    ModelTables tables{};              ///< of the policy's groups, by name
+    std::set<std::uint32_t> absent{};  ///< devices of the topology that the kernel does not have: they take no copies
+    bool is_tag_beside = false;        ///< the kernel keeps the outermost tag beside the frame
+    std::uint32_t mark = 0;
+};
+
+/// One packet at one hook of `link`, with all its tags in the frame. Limits and samples, which hang on more than the packet,
+/// are none of the model's.
 [[nodiscard]] ModelResult model_run(const Policy& policy, const Topology& topology, const Link& link, Direction direction,
-                                    const Frame& frame, const ModelTables& tables = {}, bool is_tag_beside = false);
+                                    const Frame& frame, const ModelContext& context = {});
 
 }  // namespace rudder::test

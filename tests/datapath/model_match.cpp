@@ -326,14 +326,17 @@ bool in_macs(const std::vector<MacPattern>& patterns, const std::optional<MacAdd
     return patterns.empty() || (mac && std::any_of(patterns.begin(), patterns.end(), holds));
 }
 
-/// Test runs have no mark.
+bool in_marks(const std::vector<MarkPattern>& patterns, std::uint32_t mark) {
+    return patterns.empty() || std::any_of(patterns.begin(), patterns.end(), [mark](const MarkPattern& pattern) {
+        return (mark & pattern.mask) == pattern.value;
+    });
+}
+
 bool matches_rare(const RareMatch& m, const ModelPacket& p) {
     const unsigned kind = p.is_later_fragment ? 4 : p.is_fragment ? 2 : 1;
-    const bool has_no_mark = m.fwmarks.empty() || std::any_of(m.fwmarks.begin(), m.fwmarks.end(),
-                                                              [](const MarkPattern& pattern) { return pattern.value == 0; });
     const auto bytes = static_cast<unsigned>(p.ip_bytes);
     return in_values(m.icmp_types, p.icmp) && in_flags(m.tcp_flags, p.tcp_flags) && (m.fragment & kind) != 0 &&
-           in_values(m.lengths, bytes) && in_values(m.ttls, p.ttl) && (m.ecn >> (p.tos & 3) & 1) != 0 && has_no_mark &&
+           in_values(m.lengths, bytes) && in_values(m.ttls, p.ttl) && (m.ecn >> (p.tos & 3) & 1) != 0 && in_marks(m.fwmarks, p.mark) &&
            in_macs(m.src_macs, p.src_mac) && in_macs(m.dst_macs, p.dst_mac);
 }
 

@@ -16,7 +16,21 @@ IpPrefix random_prefix(Random& random, IpFamily family) {
     return result;
 }
 
+std::vector<MarkPattern> random_marks(Random& random) {
+    static constexpr MarkPattern k_patterns[] = {{0, 1}, {1, 1}, {0x10, 0xf0}, {0x17, 0xffffffff}, {0, 0xffffffff}, {0x80000000, 0x80000000}};
+    std::vector<MarkPattern> result(1 + below(random, 2));
+    for (MarkPattern& pattern : result) {
+        pattern = k_patterns[below(random, 6)];
+    }
+    return result;
+}
+
 }  // namespace
+
+std::uint32_t random_mark(Random& random) {
+    static constexpr std::uint32_t k_marks[] = {0, 0, 0, 1, 0x10, 0x17, 0x80000000, 0xffffffff};
+    return k_marks[below(random, 8)];
+}
 
 void random_match(Random& random, Rule& rule) {
     Match& match = rule.match;
@@ -63,9 +77,13 @@ void random_rare(Random& random, Rule& rule) {
     if (states()) rare.lengths = {{28, 28 + below(random, 80)}, {200, 300}};
     if (states()) rare.ttls = {{below(random, 64), 64 + below(random, 190)}};
     if (states()) rare.ecn = static_cast<std::uint8_t>(1 + below(random, 15));
-    if (states()) rare.fwmarks = {{below(random, 2), 1}};
+    if (states()) rare.fwmarks = random_marks(random);
     if (states()) rare.src_macs = {{MacAddress{{2, 0, 0, 0, 0, static_cast<std::uint8_t>(8 + below(random, 2))}}, k_whole_mac}};
     if (states()) rare.dst_macs = {{MacAddress{{static_cast<std::uint8_t>(below(random, 2)), 0, 0, 0, 0, 0}}, MacAddress{{1, 0, 0, 0, 0, 0}}}};
+    if (below(random, 5) == 0) {  // nothing else, or few packets would get as far as the mark
+        rare = {};
+        rare.fwmarks = random_marks(random);
+    }
     if (rare != RareMatch{}) rule.match.rare = rare;
 }
 

@@ -12,6 +12,8 @@ namespace rudder::test {
 void random_match(Random& random, Rule& rule);
 /// The fields that few rules have, after random_match().
 void random_rare(Random& random, Rule& rule);
+/// One of a few marks, often none, that random_rare() asks for.
+[[nodiscard]] std::uint32_t random_mark(Random& random);
 /// What `not` says, after both.
 void random_exclusion(Random& random, Rule& rule);
 

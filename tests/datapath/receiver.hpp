@@ -53,8 +53,9 @@ public:
         where.sll_family = AF_PACKET;
         where.sll_protocol = htons(ETH_P_ALL);
         where.sll_ifindex = static_cast<int>(device(name).ifindex);
-        const int wants_tags = 1;
-        REQUIRE(setsockopt(fd_, SOL_PACKET, PACKET_AUXDATA, &wants_tags, sizeof(wants_tags)) == 0);
+        const int on = 1;
+        REQUIRE(setsockopt(fd_, SOL_PACKET, PACKET_AUXDATA, &on, sizeof(on)) == 0);
+        REQUIRE(setsockopt(fd_, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on)) == 0);
         REQUIRE(bind(fd_, reinterpret_cast<sockaddr*>(&where), sizeof(where)) == 0);
     }
     ~Receiver() { close(fd_); }
@@ -73,6 +74,30 @@ public:
             }
         }
         return frames;
+    }
+
+    /// The next `count` wanted frames, fewer if nothing comes any more. What follows them is left for later.
+    std::vector<Frame> take_next(std::size_t count) {
+        std::vector<Frame> frames;
+        pollfd ready{fd_, POLLIN, 0};
+        while (frames.size() < count && poll(&ready, 1, 1000) == 1) {
+            Frame frame = receive();
+            if (frame.size() >= 14 && is_wanted_(frame)) {
+                frames.push_back(frame);
+            }
+        }
+        return frames;
+    }
+
+    /// Whether a wanted frame is there now. It is lost then.
+    bool has_more() {
+        pollfd ready{fd_, POLLIN, 0};
+        while (poll(&ready, 1, 0) == 1) {
+            if (const Frame frame = receive(); frame.size() >= 14 && is_wanted_(frame)) {
+                return true;
+            }
+        }
+        return false;
     }
 
 private:

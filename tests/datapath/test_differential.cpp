@@ -3,13 +3,18 @@
 #include "policies.hpp"
 #include "random_frame.hpp"
 #include "random_match.hpp"
+#include "random_policy.hpp"
+#include "receiver.hpp"
 
 #include "rudder_abi.h"
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <memory>
+#include <set>
 
 using namespace rudder;
 using namespace rudder::test;
@@ -19,68 +24,6 @@ namespace {
 constexpr int k_refused_by_kernel = -1000 - EINVAL;
 constexpr std::uint64_t k_pairs = 1000000;
 constexpr int k_packets_of_a_policy = 400;
-
-Target random_target(Random& random, const Rule& rule) {
-    static const char* const k_devices[] = {"out0", "out1", "down", "small", "tunnel", "gone", "narrow"};
-    Target result;
-    result.via = k_devices[below(random, 20) < 14 ? below(random, 2) : 2 + below(random, 5)];
-    const bool is_single = rule.match.family_v4 != rule.match.family_v6;
-    result.rewrite = random_rewrite(random, rule.match.family_v4 ? IpFamily::v4 : IpFamily::v6);
-    if (!is_single) {
-        result.rewrite.dst_ip.reset();
-        result.rewrite.src_ip.reset();
-    } else if (below(random, 6) == 0) {
-        result.rewrite.src_ip.reset();
-        result.rewrite.is_src_of_interface = true;
-    }
-    switch (below(random, 4)) {
-        case 0: break;
-        case 1: result.next_hop = address("10.0.0.2"); break;
-        default: result.next_hop_mac = k_next_hop_mac; break;
-    }
-    return result;
-}
-
-/// Those that take copies exist: the kernel cannot send what it has cloned to a device of the table alone.
-std::vector<Target> random_mirrors(Random& random) {
-    static const char* const k_devices[] = {"in0", "out0", "out1", "out2", "down", "gone"};
-    std::vector<Target> result;
-    const unsigned chosen = 1 + below(random, 63);
-    for (unsigned i = 0; i < 6; i++) {
-        if ((chosen >> i & 1) != 0) {
-            Target copy;
-            copy.via = k_devices[i];
-            if (below(random, 3) == 0) {
-                copy.snap = static_cast<std::uint16_t>(64 + below(random, 100));
-            }
-            result.push_back(copy);
-        }
-    }
-    return result;
-}
-
-/// Members of one family of packets, or of both when nothing in them says otherwise.
-std::vector<Group> random_groups(Random& random) {
-    static const char* const k_devices[] = {"out0", "out1", "down", "small", "tunnel", "gone"};
-    std::vector<Group> groups(4);
-    for (std::size_t g = 0; g < groups.size(); g++) {
-        Group& group = groups[g];
-        group.name = "g" + std::to_string(g);
-        group.hash = static_cast<HashFields>(1 + below(random, 31));
-        group.members.resize(1 + below(random, 5));
-        for (std::size_t i = 0; i < group.members.size(); i++) {
-            GroupMember& member = group.members[i];
-            member.way.via = k_devices[below(random, 20) < 14 ? below(random, 2) : 2 + below(random, 4)];
-            member.way.next_hop_mac = MacAddress{{2, 0, 0, 0, 3, static_cast<std::uint8_t>(i)}};
-            if (g >= 2 && below(random, 2) == 0) {
-                member.way.rewrite.dst_ip = address((g == 2 ? "10.7.0." : "2001:db8:7::") + std::to_string(i + 1));
-            }
-            member.weight = below(random, 4);
-            member.tier = 1 + below(random, 2);
-        }
-    }
-    return groups;
-}
 
 ModelTables tables_of(const Policy& rules, const Topology& topology, const DeadMembers& dead) {
     ModelTables tables;
@@ -106,40 +49,6 @@ DeadMembers random_dead(Random& random, const Policy& rules) {
         }
     }
     return dead;
-}
-
-Target random_group_target(Random& random, const Rule& rule) {
-    const bool is_single = rule.match.family_v4 != rule.match.family_v6;
-    Target result = random_target(random, rule);
-    result.via.clear();
-    result.next_hop.reset();
-    result.next_hop_mac.reset();
-    result.group = "g" + std::to_string(is_single && below(random, 2) == 0 ? (rule.match.family_v4 ? 2u : 3u) : below(random, 2));
-    return result;
-}
-
-Policy random_rules(Random& random) {
-    std::vector<Rule> rules(1 + below(random, 12));
-    for (Rule& rule : rules) {
-        rule.match.interface.any = true;
-        random_match(random, rule);
-        if (below(random, 3) == 0) random_rare(random, rule);
-        if (below(random, 6) == 0) random_exclusion(random, rule);
-        rule.match.direction = below(random, 3) == 0 ? Direction::egress : Direction::ingress;
-        static constexpr RuleType k_types[] = {RuleType::pass,  RuleType::drop,  RuleType::steer,
-                                               RuleType::steer, RuleType::steer, RuleType::mirror};
-        rule.type = k_types[below(random, 6)];
-        if (rule.type == RuleType::steer) {
-            rule.targets = {below(random, 3) == 0 ? random_group_target(random, rule) : random_target(random, rule)};
-            rule.failure_drops = below(random, 2) == 0;
-        }
-        if (rule.type == RuleType::mirror) {
-            rule.targets = random_mirrors(random);
-        }
-    }
-    Policy result = policy(rules);
-    result.groups = random_groups(random);
-    return result;
 }
 
 LinkAddress own(const char* text, unsigned prefix_length) {
@@ -206,10 +115,10 @@ struct Expected {
             const std::string& name = policy.rules[static_cast<std::size_t>(want.rule)].name;
             packets[{name, -1}]++;
             for (std::size_t i = 0; i < want.copies.size(); i++) {
-                if (want.copies[i] == RUDDER_REASON_NONE) {
-                    packets[{name, static_cast<int>(i)}]++;
-                } else if (want.copies[i]) {
-                    reasons[*want.copies[i]]++;
+                if (want.copies[i].reason == RUDDER_REASON_NONE) {
+                    packets[{name, static_cast<int>(i), want.copies[i].member}]++;
+                } else if (want.copies[i].reason) {
+                    reasons[*want.copies[i].reason]++;
                 }
             }
             if (want.member != 0 && want.verdict == 7 && !want.is_answered) {
@@ -250,38 +159,115 @@ std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
 /// What the test has seen.
 struct Tally {
     std::uint64_t policies = 0, compared = 0, steered = 0, grouped = 0, refused = 0, answered = 0;
+    std::uint64_t marked = 0, replicated = 0, replicated_by_groups = 0, copies_compared = 0;
 
-    void add(const ModelResult& want) {
+    void add(const Policy& policy, const ModelResult& want, std::uint32_t mark) {
         compared++;
         steered += want.verdict == 7;
         grouped += want.verdict == 7 && want.member != 0 && !want.is_answered;
         refused += want.reason != 0;
         answered += want.is_answered;
+        const Rule* rule = want.rule < 0 ? nullptr : &policy.rules[static_cast<std::size_t>(want.rule)];
+        marked += mark != 0 && rule != nullptr && rule->match.rare && names_bits(rule->match.rare->fwmarks);
+        for (const ModelCopy& copy : want.copies) {
+            const bool is_sent = rule->type == RuleType::replicate && copy.reason == RUDDER_REASON_NONE;
+            replicated += is_sent;
+            replicated_by_groups += is_sent && copy.member != 0;
+        }
+    }
+
+    static bool names_bits(const std::vector<MarkPattern>& patterns) {
+        return !patterns.empty() && std::all_of(patterns.begin(), patterns.end(), [](const MarkPattern& one) { return one.value != 0; });
     }
 };
 
-/// Random packets under one published policy, each by the kernel and by the model.
-Expected compare(Random& random, const Policy& rules, const Topology& world, const Link& link, const ModelTables& tables, Tally& tally) {
-    Expected expected;
-    for (int i = 0; i < k_packets_of_a_policy; i++) {
-        const Frame frame = random_frame(random, link.mac);
-        const auto direction = below(random, 3) == 0 ? Direction::egress : Direction::ingress;
-        const TagPlace place = below(random, 2) == 0 ? TagPlace::beside : TagPlace::in_frame;
-        const ModelResult want = model_run(rules, world, link, direction, frame, tables, place == TagPlace::beside);
-        if (want.is_answered) {
-            datapath().fill_buckets();
+/// What a stack sends of its own accord: the devices have no addresses but those of IPv6 for the link.
+bool is_chatter(const Frame& frame) {
+    const bool is_link_local = frame.size() >= 54 && frame[22] == 0xfe && (frame[23] & 0xc0) == 0x80;
+    const bool is_nobody = frame.size() >= 54 && std::all_of(frame.begin() + 22, frame.begin() + 38, [](std::uint8_t byte) { return byte == 0; });
+    return be16(frame, 12) == 0x86dd && (is_link_local || is_nobody);
+}
+
+/// The other ends of all devices, where copies come out.
+class Receivers {
+public:
+    Receivers() {
+        for (const auto& [ifindex, link] : topology().links) {
+            ends_.emplace(ifindex, std::make_unique<Receiver>("p-" + link.name, [](const Frame& frame) { return !is_chatter(frame); }));
         }
-        const Run got = datapath().run_tagged(frame, place, link.ifindex, direction);
-        if (got.verdict == k_refused_by_kernel && frame.size() < 54) {
-            continue;  // a test run wants the whole IP header of what the ethertype says
-        }
-        if (got.verdict != want.verdict || got.frame != want.frame) {
-            FAIL("policy " << tally.policies << " packet " << i << ": " << describe(rules, frame, want, got));
-        }
-        expected.add(rules, want);
-        tally.add(want);
     }
-    return expected;
+
+    /// Takes what came of one packet: the copies that the model says, frame by frame in the order of the targets. Returns
+    /// how many they were, or none and what is wrong.
+    std::optional<std::uint64_t> take(const ModelResult& want, std::string& why) {
+        std::map<std::uint32_t, std::vector<Frame>> expected;
+        std::uint64_t count = 0;
+        for (const ModelCopy& copy : want.copies) {
+            if (copy.reason == RUDDER_REASON_NONE && !is_chatter(copy.frame)) {
+                expected[copy.ifindex].push_back(copy.frame);
+                count++;
+            }
+        }
+        for (const auto& [ifindex, frames] : expected) {
+            if (const auto got = ends_.at(ifindex)->take_next(frames.size()); got != frames) {
+                why = "copies at device " + std::to_string(ifindex) + describe("want", frames) + describe("got ", got);
+                return std::nullopt;
+            }
+        }
+        return count;
+    }
+    /// Whether something came that was not taken.
+    [[nodiscard]] bool have_more() {
+        return std::any_of(ends_.begin(), ends_.end(), [](const auto& end) { return end.second->has_more(); });
+    }
+
+private:
+    static std::string describe(const std::string& what, const std::vector<Frame>& frames) {
+        std::string text;
+        for (const Frame& frame : frames) {
+            text += "\n" + what + " " + hex(frame);
+        }
+        return text;
+    }
+
+    std::map<std::uint32_t, std::unique_ptr<Receiver>> ends_;
+};
+
+/// A published policy and where its packets come in.
+struct Round {
+    const Policy& rules;
+    const Topology& world;
+    const Link& link;
+    Receivers& receivers;
+    ModelContext context;
+};
+
+/// One random packet by the kernel and by the model.
+void compare_one(Random& random, Round& round, Expected& expected, Tally& tally) {
+    const Frame frame = random_frame(random, round.link.mac);
+    const auto direction = below(random, 3) == 0 ? Direction::egress : Direction::ingress;
+    const TagPlace place = below(random, 2) == 0 ? TagPlace::beside : TagPlace::in_frame;
+    round.context.is_tag_beside = place == TagPlace::beside;
+    round.context.mark = random_mark(random);
+    const ModelResult want = model_run(round.rules, round.world, round.link, direction, frame, round.context);
+    if (want.is_answered) {
+        datapath().fill_buckets();
+    }
+    const Run got = datapath().run_tagged(frame, place, round.link.ifindex, direction, {.mark = round.context.mark});
+    if (got.verdict == k_refused_by_kernel && frame.size() < 54) {
+        return;  // a test run wants the whole IP header of what the ethertype says
+    }
+    if (got.verdict != want.verdict || got.metadata.mark != round.context.mark || (got.frame != want.frame && !want.is_consumed)) {
+        FAIL("policy " << tally.policies << " packet " << tally.compared << ": " << describe(round.rules, frame, want, got));
+    }
+    std::string why;
+    const auto copies = round.receivers.take(want, why);
+    if (!copies) {
+        FAIL("policy " << tally.policies << " packet " << tally.compared << ": " << why << "\n" << describe(round.rules, frame, want, got));
+    }
+    expected.add(round.rules, want);
+    tally.add(round.rules, want, round.context.mark);
+    tally.copies_compared += *copies;
 }
 
 /// Our program at the egress hooks of the devices that take copies, where they are cut.
@@ -300,35 +286,63 @@ struct CuttingHooks {
     CuttingHooks& operator=(const CuttingHooks&) = delete;
 };
 
+/// Random packets under one published policy, and what was counted of them.
+void compare_round(Random& random, Round round, Tally& tally) {
+    Expected expected;
+    for (int i = 0; i < k_packets_of_a_policy; i++) {
+        compare_one(random, round, expected, tally);
+    }
+    Counts counts = datapath().counts();
+    counts.reasons.erase(RUDDER_REASON_OWN_COPY);  // whole copies that meet the hook of another rule
+    if (counts.packets != expected.packets || counts.reasons != expected.reasons) {
+        FAIL("counts of policy " << tally.policies << "\n"
+             << describe(round.rules) << "want" << describe(expected.packets, expected.reasons) << "\ngot "
+             << describe(counts.packets, counts.reasons));
+    }
+    if (round.receivers.have_more()) {
+        FAIL("policy " << tally.policies << " sent more copies than the model\n" << describe(round.rules));
+    }
+}
+
+/// The devices that only the topology knows.
+std::set<std::uint32_t> absent_devices(const Topology& world) {
+    std::set<std::uint32_t> result;
+    for (const auto& [ifindex, link] : world.links) {
+        if (!topology().links.contains(ifindex)) {
+            result.insert(ifindex);
+        }
+    }
+    return result;
+}
+
 }  // namespace
 
 TEST_CASE("kernel and model treat a million random packets under random policies alike") {
     const std::uint64_t wanted = number_from("RUDDER_PAIRS", k_pairs);
     Random random(static_cast<Random::result_type>(number_from("RUDDER_SEED", 7)));
-    const Link& link = link_named("in0");
     const CuttingHooks hooks;
+    Receivers receivers;
     Tally tally;
     while (tally.compared < wanted) {
         const Policy rules = random_rules(random);
         Topology world = wider_topology();
         answer_queries(random, rules, world);
         const DeadMembers dead = random_dead(random, rules);
-        const ModelTables tables = tables_of(rules, world, dead);
         tally.policies++;
         if (!datapath().publish(rules, world, dead)) {
             continue;
         }
-        const Expected expected = compare(random, rules, world, link, tables, tally);
-        Counts counts = datapath().counts();
-        counts.reasons.erase(RUDDER_REASON_OWN_COPY);  // whole copies that meet the hook of another rule
-        if (counts.packets != expected.packets || counts.reasons != expected.reasons) {
-            FAIL("counts of policy " << tally.policies << "\n"
-                 << describe(rules) << "want" << describe(expected.packets, expected.reasons) << "\ngot "
-                 << describe(counts.packets, counts.reasons));
-        }
+        const ModelContext context{tables_of(rules, world, dead), absent_devices(world)};
+        compare_round(random, {rules, world, link_named("in0"), receivers, context}, tally);
     }
-    WARN(tally.compared << " packets alike under " << tally.policies << " policies, " << tally.steered << " steered, " << tally.grouped << " of them by groups, " << tally.refused
-         << " refused with a reason, " << tally.answered << " answered by ICMP");
-    REQUIRE(tally.steered > tally.compared / 25);
-    REQUIRE(tally.grouped > tally.compared / 100);
+    WARN(tally.compared << " packets alike under " << tally.policies << " policies, " << tally.steered << " steered, "
+         << tally.grouped << " of them by groups, " << tally.refused << " refused with a reason, " << tally.answered
+         << " answered by ICMP, " << tally.marked << " matched by their mark; " << tally.replicated << " copies by replicate, "
+         << tally.replicated_by_groups << " of them by groups; bytes of " << tally.copies_compared << " copies compared");
+    REQUIRE(tally.steered > tally.compared / 30);
+    REQUIRE(tally.grouped > tally.compared / 200);
+    REQUIRE(tally.marked > tally.compared / 2000);
+    REQUIRE(tally.replicated > tally.compared / 60);
+    REQUIRE(tally.replicated_by_groups > tally.compared / 200);
+    REQUIRE(tally.copies_compared > tally.compared / 50);
 }

@@ -151,23 +151,14 @@ TEST_CASE("copies of random packets equal the model's, and the original is resto
         for (int i = 0; i < 60; i++) {
             Frame frame = random_frame(random, link_named("in0").mac);
             frame.resize(std::max<std::size_t>(frame.size(), 54));
-            const ModelPacket packet = model_parse(frame, false);
-            const bool is_good = packet.parse == Parse::ok && (packet.family == IpFamily::v6 ||
-                fold16(sum16(frame.data() + packet.ip, packet.header_bytes)) == 0xffff);
+            const TagPlace place = below(random, 2) == 0 ? TagPlace::beside : TagPlace::in_frame;
+            const ModelContext context{.is_tag_beside = place == TagPlace::beside};
             std::vector<Frame> want;
-            if (is_good && model_matches(rules.rules[0], packet, topology(), link_named("in0"), Direction::ingress)) {
-                for (const Target& t : targets) {
-                    ModelRewrite made = model_rewrite(frame, packet, t.rewrite, Direction::ingress);
-                    const bool is_restorable = !t.rewrite.vlan || model_tags(packet) < 2;
-                    if (made.reason == 0 && is_restorable && frame.size() - packet.ip <= link_named("out0").mtu) {
-                        std::copy_n(k_next_hop_mac.bytes.begin(), 6, made.frame.begin());
-                        std::copy_n(link_named("out0").mac.bytes.begin(), 6, made.frame.begin() + 6);
-                        model_retag(made.frame, t.rewrite);
-                        want.push_back(made.frame);
-                    }
+            for (const ModelCopy& copy : model_run(rules, topology(), link_named("in0"), Direction::ingress, frame, context).copies) {
+                if (copy.reason == RUDDER_REASON_NONE) {
+                    want.push_back(copy.frame);
                 }
             }
-            const TagPlace place = below(random, 2) == 0 ? TagPlace::beside : TagPlace::in_frame;
             const Run run = datapath().run_tagged(frame, place, link_named("in0").ifindex, Direction::ingress);
             INFO("round " << round << " packet " << i << " " << hex(frame));
             REQUIRE(run.verdict == -1);
