@@ -61,6 +61,10 @@ class Packet:
     tags: tuple = ()
     fragment: int = 0
     dscp: int = 0
+    ecn: int = 0
+    ttl: int = 64
+    mac: str = ""
+    source_mac: str = ""
 
     def frame(self, router_mac, own_mac, payload):
         source = self.source or (Crossroads.SENDER6 if is_ipv6(self.destination) else Crossroads.SENDER)
@@ -69,12 +73,12 @@ class Packet:
         content = {UDP: lambda: udp(*ends, self.source_port, self.port, payload), ICMP: lambda: echo_request(payload),
                    TCP: lambda: tcp(*ends, self.source_port, self.port, self.flags, payload)}[self.protocol]()
         if is_ipv6(source):
-            packet, ethertype = ipv6(*ends, content, self.protocol, traffic_class=self.dscp << 2), 0x86DD
+            packet, ethertype = ipv6(*ends, content, self.protocol, self.ttl, self.dscp << 2 | self.ecn), 0x86DD
         else:
-            packet, ethertype = ipv4(*ends, content, self.protocol, tos=self.dscp << 2, fragment=self.fragment), 0x0800
+            packet, ethertype = ipv4(*ends, content, self.protocol, self.ttl, self.dscp << 2 | self.ecn, fragment=self.fragment), 0x0800
         for tag in reversed(self.tags):
             packet, ethertype = struct.pack(">HH", tag, ethertype) + packet, 0x8100
-        return ethernet(group_mac(self.destination) or router_mac, own_mac, packet, ethertype)
+        return ethernet(self.mac or group_mac(self.destination) or router_mac, self.source_mac or own_mac, packet, ethertype)
 
 
 def group_mac(address):

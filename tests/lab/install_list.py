@@ -21,7 +21,7 @@ WANTED = {
     "share/doc/rudder/examples/40-source-routing.toml", "share/doc/rudder/examples/41-routing-tables.toml",
     "share/doc/rudder/examples/50-ipv6.toml", "share/doc/rudder/examples/60-vlan.toml",
     "share/doc/rudder/examples/61-fields.toml", "share/doc/rudder/examples/62-blocked.list", "share/doc/rudder/examples/62-list-file.toml",
-    "share/doc/rudder/examples/63-vlan-rewrite.toml",
+    "share/doc/rudder/examples/63-vlan-rewrite.toml", "share/doc/rudder/examples/64-header-fields.toml",
     "share/doc/rudder/examples/70-groups.toml", "share/doc/rudder/examples/71-health.toml",
     "share/doc/rudder/examples/75-mirror.toml", "share/doc/rudder/examples/76-limit.toml", "share/doc/rudder/examples/77-heads.toml",
     "share/bash-completion/completions/rudderd", "share/bash-completion/completions/rudderstat",

@@ -6,7 +6,7 @@ import pathlib
 import socket
 
 from examples import ACK, DIRECTORY, ICMP, RST, SYN, TCP, UDP, Packet, describe, rules_of, shows
-from groups import kernel_groups
+from groups import kernel_filters, kernel_groups
 from harness import expect_equal, main, until
 from traffic import FrameSender, Tun, UdpReceiver
 
@@ -17,8 +17,9 @@ ELSEWHERE = {
     "20-multicast-to-unicast.toml": ("demo.py", {"stream-to-unicast"}),
     "30-udp-forwarder.toml": ("demo.py", {"udp-forwarder"}),
     "32-fan-out.toml": ("test_fan_out.py", {"syslog-broadcast", "netflow", "sflow"}),
-    "70-groups.toml": ("test_examples_flows.py", {"customers-over-uplinks", "dns-balancer"}),
-    "71-health.toml": ("test_examples_flows.py", {"branch-over-probed-uplinks", "service-on-a-live-server"}),
+    "70-groups.toml": ("test_examples_flows.py", {"customers-over-uplinks", "dns-balancer", "branch-over-providers"}),
+    "71-health.toml": ("test_examples_flows.py", {"branch-over-probed-uplinks", "service-on-a-live-server",
+                                                   "questions-to-a-live-resolver"}),
     "76-limit.toml": ("test_examples_flows.py", {"dns-through-scrubber", "sip-sample"}),
 }
 
@@ -30,6 +31,9 @@ def a_stream_goes_on_as_two_other_groups(example):
     example.takes("stream-to-other-groups", Packet("239.2.2.2", 5004),
                   "a 10.10.0.2:4000 > 239.100.2.2:5004 ttl 63", "b 10.10.2.254:4000 > 232.1.2.2:5006 ttl 63")
     example.leaves(Packet("239.2.2.3", 5004))
+    until(lambda: kernel_filters(example.lab.router, "eth0") == {"232.3.3.3": {"10.10.0.2"}}, "membership for one sender only")
+    example.takes("stream-of-one-sender", Packet("232.3.3.3", 5004), "c 10.10.0.2:4000 > 10.10.3.1:5004 ttl 64")
+    example.leaves(Packet("232.3.3.3", 5004, "10.10.0.3"))
 
 
 @shows("31-udp-relay.toml")
@@ -177,6 +181,25 @@ def video_goes_into_vlans_and_comes_out_again(example):
     example.leaves(Packet("10.10.0.2", 5004, "10.20.0.10", tags=(21,)), origin="b")
 
 
+@shows("64-header-fields.toml")
+def header_fields_select_what_they_say(example):
+    example.start()
+    server, ends = "10.20.0.10", "10.10.0.2:4000 > 10.20.0.10:5000"
+    example.takes("congested-other-path", Packet(server, ecn=3), f"c {ends} ttl 63")
+    example.leaves(Packet(server, ecn=2), f"a {ends} ttl 63")
+    example.takes("no-traceroute", Packet(server, ttl=1))
+    example.leaves(Packet(server, ttl=2), f"a {ends} ttl 1")
+    example.leaves(Packet("10.10.1.1", ttl=1), "sender 10.10.0.1 > 10.10.0.2 ttl 64")
+    example.takes("stolen-camera", Packet(server, source_mac="02:00:00:00:00:77"))
+    example.leaves(Packet(server, source_mac="02:00:00:00:00:78"), f"a {ends} ttl 63")
+    stack = _after_the_rules(example.lab.router)
+    for mac in ("ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01"):
+        example.takes("unicast-in-group-frames", Packet(server, mac=mac))
+    expect_equal(_in_the_stack(stack), [], "what goes on of frames to groups")
+    example.leaves(Packet("10.10.1.1", mac="ff:ff:ff:ff:ff:ff"))
+    expect_equal(len(_in_the_stack(stack)), 1, "frames to all that no rule takes")
+
+
 @shows("75-mirror.toml", hosts=4)
 def two_listeners_see_what_one_interface_receives_and_sends(example):
     lab, example.selective = example.lab, False
@@ -226,6 +249,7 @@ PROOFS = [a_stream_goes_on_as_two_other_groups,
           rare_fields_select_what_they_say,
           what_a_list_names_reaches_nothing,
           video_goes_into_vlans_and_comes_out_again,
+          header_fields_select_what_they_say,
           two_listeners_see_what_one_interface_receives_and_sends,
           an_analyser_sees_the_heads_of_web_traffic]
 

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The shipped examples of groups, probes and limits spread, move and hold back flows as their files say."""
 import collections
+import contextlib
 import socket
+import threading
 import time
 
-from examples import TCP, Packet, shows
+from examples import TCP, Packet, rules_of, shows
 from harness import Skip, expect, expect_equal, main, until
 from traffic import Capture, UdpReceiver, UdpSender
 
@@ -30,7 +32,12 @@ def _proves(example, rule, texts, packets):
 
 @shows("70-groups.toml")
 def groups_spread_flows(example):
+    for table, gateway in (("102", "10.10.2.1"), ("103", "10.10.3.1")):
+        example.lab.router.ip("route", "add", "default", "via", gateway, "table", table)
     example.start()
+    by_tables = example.flows(web(8080, "10.12.0.9"))
+    _proves(example, "branch-over-providers", by_tables, FLOWS)
+    expect(min(hosts(by_tables).get(host, 0) for host in "bc") >= 110, f"half by each table: {hosts(by_tables)}")
     spread = example.flows(web())
     _proves(example, "customers-over-uplinks", spread, FLOWS)
     share = hosts(spread)
@@ -74,9 +81,11 @@ def _listen(host, address):
 def members_that_do_not_answer_lose_their_flows(example):
     lab = example.lab
     servers = [_listen(lab.a, "10.10.1.1"), _listen(lab.b, "10.10.2.1")]
+    resolvers = [_resolve(lab.a), _resolve(lab.b)]
     example.start()
     until(lambda: "unknown" not in _healths(example), "an answer of every member", 10)
     _uplinks_follow_pings(example)
+    _questions_follow_answers(example, resolvers)
     first, second = (f"{host} 10.10.0.2:4000 > {address}:8443 ttl 63" for host, address in (("a", "10.10.1.1"), ("b", "10.10.2.1")))
     service = Packet("10.20.0.80", 443, protocol=TCP)
     example.takes("service-on-a-live-server", service, first)
@@ -87,8 +96,36 @@ def members_that_do_not_answer_lose_their_flows(example):
     example.leaves(Packet("10.20.0.80", 80, protocol=TCP), "a 10.10.0.2:4000 > 10.20.0.80:80 ttl 63")
 
 
+def _resolve(host):
+    """A resolver that says no to every question, until the socket it returns is shut down."""
+    with host.entered():
+        server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("", 53))
+    threading.Thread(target=_refuse, args=(server,), daemon=True).start()
+    return server
+
+
+def _refuse(server):
+    question, client = server.recvfrom(2000)
+    while client:
+        server.sendto(question[:2] + b"\x80\x05" + question[4:], client)
+        question, client = server.recvfrom(2000)
+    server.close()
+
+
+def _questions_follow_answers(example, resolvers):
+    ends = [f"{host} 10.10.0.2:4000 > {address}:53 ttl 63" for host, address in (("a", "10.10.1.1"), ("b", "10.10.2.1"))]
+    question = Packet("10.20.0.54", 53)
+    for resolver, wanted in zip(resolvers, ends):
+        example.takes("questions-to-a-live-resolver", question, wanted)
+        with contextlib.suppress(OSError):  # it is not connected, but gets nothing more and wakes up
+            resolver.shutdown(socket.SHUT_RDWR)
+        until(lambda gone=wanted: gone not in example.flows([question]), "other resolvers than the one that is gone", 10)
+    until(lambda: example.flows([question]) == [], "no questions while no resolver answers", 10)
+
+
 def _healths(example):
-    return [member["probe"]["health"] for rule in ("branch-over-probed-uplinks", "service-on-a-live-server")
+    return [member["probe"]["health"] for rule in rules_of(example.file)
             for member in example.daemon.rule(rule)["targets"][0]["members"]]
 
 
