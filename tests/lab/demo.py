@@ -137,7 +137,7 @@ def demo():
     network.know_neighbours()
     receivers = Receivers(network.hosts)
     daemon = Daemon(network.router)
-    for example in sorted(EXAMPLES.glob("*.toml")):
+    for example in sorted([*EXAMPLES.glob("*.toml"), *EXAMPLES.glob("*.list")]):
         shutil.copy(example, daemon.directory)
     daemon.reload()
     show("rudderd runs on: " + " ".join(sorted(path.name for path in daemon.directory.iterdir())))
