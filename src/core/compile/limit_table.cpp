@@ -18,7 +18,8 @@ std::uint32_t hash_of(const std::string& text) {
     return hash;
 }
 
-/// The limit of a mirror rule counts the packets that its sample takes, which are the same for all targets: each one has it.
+/// The limit of a mirror rule counts the packets that its sample takes, which are the same for all targets: each one
+/// has it.
 bool limits_copies(const Rule& rule) {
     return rule.type == RuleType::mirror && rule.limit && !rule.targets.empty() && rule.targets.front().sample > 1;
 }
