@@ -65,6 +65,8 @@ public:
 
     [[nodiscard]] const Policy& policy() const { return policy_; }
     [[nodiscard]] const Applied& applied() const { return applied_; }
+    /// The network as it is now.
+    [[nodiscard]] const Topology& topology() const { return network_.topology(); }
     /// Name of a device, its number if it is gone.
     [[nodiscard]] std::string device_name(std::uint32_t ifindex) const;
     [[nodiscard]] bool has_pending() const { return pending_.has_value(); }

@@ -150,6 +150,9 @@ void PolicyKeeper::note_waits() {
     Waits now = waits_of(engine_.policy(), engine_.applied().image.rules);
     log_waits(logger_, engine_.policy(), waits_, now, engine_.applied().generation);
     waits_ = std::move(now);
+    BondPorts ports = bond_ports_of(engine_.policy(), engine_.topology());
+    log_bond_ports(logger_, bond_ports_, ports, engine_.applied().generation);
+    bond_ports_ = std::move(ports);
 }
 
 void PolicyKeeper::repair() {

@@ -69,6 +69,7 @@ private:
     std::string failure_;             ///< why the wanted policy is not applied; empty if it is
     std::set<std::string> warnings_;  ///< of the last attempt, so that a retry does not repeat them
     Waits waits_;                     ///< of the running generation, as last logged
+    BondPorts bond_ports_;            ///< of the running generation, as last logged
     bool needs_retry_ = false;
 };
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <string_view>
 #include <unordered_map>
 
@@ -103,6 +104,38 @@ void log_waits(Logger& logger, const Policy& policy, const Waits& before, const 
         if (waits == (old_wait != before.end()) && (!waits || new_wait->second == old_wait->second)) continue;
         if (left-- == 0) return;
         log_wait(logger, waits ? event::k_deferred : event::k_active_again, rule.name, waits ? new_wait->second : old_wait->second, generation);
+    }
+}
+
+BondPorts bond_ports_of(const Policy& policy, const Topology& topology) {
+    std::set<std::string, std::less<>> ports;
+    for (const auto& [ifindex, link] : topology.links) {
+        if (link.slave_kind != "bond") continue;
+        ports.insert(link.name);
+        ports.insert(link.altnames.begin(), link.altnames.end());
+    }
+    BondPorts found;
+    if (ports.empty()) return found;
+    for (const Rule& rule : policy.rules) {
+        for (const Target& target : rule.targets) {
+            if (ports.contains(target.via)) found.insert({rule.name, target.via});
+            const Group* group = target.group.empty() ? nullptr : find_group(policy, target.group);
+            if (group == nullptr) continue;
+            for (const GroupMember& member : group->members)
+                if (ports.contains(member.way.via)) found.insert({rule.name, member.way.via});
+        }
+    }
+    return found;
+}
+
+void log_bond_ports(Logger& logger, const BondPorts& before, const BondPorts& after, std::uint64_t generation) {
+    std::size_t left = k_audit_entries;
+    for (const BondPort& port : after) {
+        if (before.contains(port)) continue;
+        if (left-- == 0) return;
+        logger.log({Priority::warning, event::k_bond_port,
+                    fmt::format("rule {} sends by {}, a port of a bond: what it sends passes the bond by; name the bond in `via`", port.rule, port.interface),
+                    {{"RULE", port.rule}, {"INTERFACE", port.interface}, {"GENERATION", std::to_string(generation)}}});
     }
 }
 

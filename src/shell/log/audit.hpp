@@ -3,12 +3,15 @@
 
 #include "core/base/diagnostic.hpp"
 #include "core/base/policy.hpp"
+#include "core/base/topology.hpp"
 #include "core/compile/image.hpp"
 #include "shell/log/logger.hpp"
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 
 /// The audit trail: what each load did to the rules. *Shape*: one entry for each thing changed, at most
@@ -46,6 +49,19 @@ using Waits = std::map<std::string, Wait>;  ///< by the name of the rule
 /// One entry for each rule that became deferred, waits for something else or became active again, at most `k_audit_entries`.
 /// A rule that is not in `policy` any more is not worth one.
 void log_waits(Logger& logger, const Policy& policy, const Waits& before, const Waits& after, std::uint64_t generation);
+
+/// Ways out of rules by a port of a bond: what is sent there passes the bond by, whichever port it would choose.
+struct BondPort {
+    std::string rule;
+    std::string interface;
+    friend auto operator<=>(const BondPort&, const BondPort&) = default;
+};
+using BondPorts = std::set<BondPort>;
+
+[[nodiscard]] BondPorts bond_ports_of(const Policy& policy, const Topology& topology);
+
+/// A warning for each that is new, at most `k_audit_entries`.
+void log_bond_ports(Logger& logger, const BondPorts& before, const BondPorts& after, std::uint64_t generation);
 
 /// A set that was refused: its findings and the summary.
 void log_rejected(Logger& logger, const Diagnostics& diagnostics, const std::string& sha256, std::uint64_t running_generation);

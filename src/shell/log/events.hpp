@@ -33,12 +33,14 @@ inline constexpr EventKind k_member_up{"member-up", "3383166b0831461e89d24e54a27
 inline constexpr EventKind k_probe_failed{"probe-failed", "aa5453c839434908a8a2267568badd30"};
 inline constexpr EventKind k_health_file{"health-file", "6f0b1c9a7c0d4b7e9f3a52d8e41c7b06"};
 inline constexpr EventKind k_health_changes{"health-changes", "1a45846f47ff436892c0ef3675add7c6"};
+inline constexpr EventKind k_bond_port{"bond-port", "fe5e0860888f43458a3d83d363402e40"};
 
 inline constexpr EventKind k_all[] = {k_started,    k_stopping,     k_published,     k_rule_added, k_rule_removed,
                                       k_rule_changed, k_rejected,   k_diagnostic,    k_apply_failed, k_apply_warning,
                                       k_overflow,   k_hook_lost,    k_check_failed,  k_start_failed,
                                       k_kernel_message, k_leftovers, k_deferred,    k_active_again,
                                       k_log_late,   k_memberships,  k_membership_failed,
-                                      k_member_dead, k_member_up,   k_probe_failed, k_health_file, k_health_changes};
+                                      k_member_dead, k_member_up,   k_probe_failed, k_health_file, k_health_changes,
+                                      k_bond_port};
 
 }  // namespace rudder::event

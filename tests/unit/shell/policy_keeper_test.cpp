@@ -107,6 +107,28 @@ TEST_CASE("a target that waits is named") {
     CHECK(k.logger.field(event::k_deferred, "INTERFACE") == "eth9");
 }
 
+TEST_CASE("a way out by a port of a bond is warned of once, also when the port joins later") {
+    Keeping k;
+    const std::string head = "[[rule]]\nname = \"a\"\npriority = 10\ntype = \"steer\"\nmatch = { interface = \"eth0\", direction = \"ingress\" }\n";
+    SECTION("by its name") {
+        k.top.write("conf.d/10.toml", head + "action = { via = \"eth1\", next_hop_mac = \"02:00:00:00:00:01\" }\n");
+    }
+    SECTION("as a member of a group") {
+        k.top.write("conf.d/10.toml", head + "action = { group = \"g\" }\n[[group]]\nname = \"g\"\nmembers = [ { via = \"eth1\", next_hop_mac = \"02:00:00:00:00:01\" } ]\n");
+    }
+    REQUIRE(k.reload() == ExitCode::ok);
+    CHECK(k.logger.count(event::k_bond_port) == 0);
+    k.machine.network.now.links[3].slave_kind = "bridge";
+    k.keeper.reconcile();
+    CHECK(k.logger.count(event::k_bond_port) == 0);
+    k.machine.network.now.links[3].slave_kind = "bond";
+    k.keeper.reconcile();
+    k.keeper.reconcile();
+    CHECK(k.logger.count(event::k_bond_port) == 1);
+    CHECK(k.logger.field(event::k_bond_port, "RULE") == "a");
+    CHECK(k.logger.field(event::k_bond_port, "INTERFACE") == "eth1");
+}
+
 TEST_CASE("a set refused at start leaves nothing active") {
     Keeping k;
     k.top.write("conf.d/10.toml", "nonsense = 1\n");
