@@ -6,7 +6,7 @@ import struct
 
 from harness import expect_equal, main, proves, until
 from lab import Crossroads, Daemon
-from traffic import Capture, FrameSender, UdpReceiver, ethernet, ipv4, ipv6, send_udp, udp
+from traffic import Capture, FrameSender, OffloadedTags, UdpReceiver, ethernet, ipv4, ipv6, send_udp, udp
 
 RULE = """[[rule]]
 name = "{name}"
@@ -29,28 +29,6 @@ def _marked(frame):
 
 def _frame(lab, packet, ethertype=0x0800):
     return ethernet(lab.router.mac("eth0"), lab.sender.mac("eth0"), packet, ethertype)
-
-
-class TagCapture:
-    """UDP frames on eth0 of a host and their tags."""
-
-    def __init__(self, host):
-        with host.entered():
-            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-            self.socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
-            self.socket.bind(("eth0", ETH_P_ALL))
-            self.socket.settimeout(2)
-
-    def frame(self):
-        """The next marked frame and its TCI, None without a tag."""
-        while True:
-            frame, control, _, _ = self.socket.recvmsg(65535, 256)
-            if not _marked(frame):
-                continue
-            for level, kind, data in control:
-                if (level, kind) == (SOL_PACKET, PACKET_AUXDATA):
-                    status, _, _, _, _, tci, _ = struct.unpack("=IIIHHHH", data[:20])
-                    return frame, tci if status & TP_STATUS_VLAN_VALID else None
 
 
 @proves("mirror", "wire", "v4/ingress", "v6/ingress")
@@ -77,10 +55,10 @@ def tags_go_along():
     lab = Crossroads()
     daemon = Daemon(lab.router, {"10.toml": rule("all", 10, "mirror", 'via = "eth2"', match=', vlan = "any"')})
     lab.know_neighbours()
-    capture = TagCapture(lab.b)
+    capture = OffloadedTags(lab.b)
     packet = ipv4(lab.SENDER, lab.SERVER, udp(lab.SENDER, lab.SERVER, 4000, 5000, MARK))
     FrameSender(lab.sender, "eth0").send(_frame(lab, struct.pack(">HH", 0x6005, 0x0800) + packet, 0x8100))
-    expect_equal(capture.frame(), (_frame(lab, packet), 0x6005), "the frame at b and its tag, which the kernel keeps beside it")
+    expect_equal(capture.frame(lambda frame, _: _marked(frame)), (_frame(lab, packet), 0x6005), "the frame at b and its tag, which the kernel keeps beside it")
     expect_equal(daemon.packets("all"), 1, "packets counted")
 
 

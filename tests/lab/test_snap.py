@@ -9,7 +9,7 @@ import threading
 
 from harness import expect, expect_equal, main, proves, until
 from lab import Crossroads, Daemon
-from traffic import ETH_P_ALL, PACKET_AUXDATA, SOL_PACKET, Capture, FrameSender, Tun, UdpReceiver, ethernet, ipv4, ipv6, send_udp, udp
+from traffic import Capture, FrameSender, OffloadedTags, Tun, UdpReceiver, ethernet, ipv4, ipv6, send_udp, udp
 
 RULE = """[[rule]]
 name = "{name}"
@@ -176,36 +176,21 @@ def whole_copies_share_a_device_with_cut_ones():
     expect_equal([daemon.rule(name)["targets"][0]["packets"] for name in ("heads", "whole")], [6, 3], "copies counted")
 
 
-class TagCapture:
-    """Lengths and tags of UDP frames of 802.1Q on eth0 of a host."""
-
-    def __init__(self, host):
-        with host.entered():
-            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-            self.socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
-            self.socket.bind(("eth0", ETH_P_ALL))
-            self.socket.settimeout(2)
-
-    def next(self):
-        while True:
-            frame, control, _, _ = self.socket.recvmsg(65535, 256)
-            for level, kind, data in control:
-                status, _, _, _, _, tci, _ = struct.unpack("=IIIHHHH", data[:20])
-                if (level, kind) == (SOL_PACKET, PACKET_AUXDATA) and status & 0x10 and tci & 0xFFF == 5:
-                    return frame
+def _in_vlan_5(_, tci):
+    return tci is not None and tci & 0xFFF == 5
 
 
 def a_tag_counts_wherever_the_kernel_keeps_it():
     lab = Crossroads()
-    capture = TagCapture(lab.b)
+    capture = OffloadedTags(lab.b)
     Daemon(lab.router, rule('via = "eth2", snap = 96', match=', vlan = "any"'))
     packet = ipv4(lab.SENDER, lab.SERVER, udp(lab.SENDER, lab.SERVER, 4000, 5000, bytes(500)))
     macs = (lab.router.mac("eth0"), lab.sender.mac("eth0"))
     sender = FrameSender(lab.sender, "eth0")
     sender.send(ethernet(*macs, struct.pack(">HH", 5, 0x0800) + packet, 0x8100))
-    expect_equal(capture.next(), ethernet(*macs, packet)[:92], "the frame at b, without its tag of 4 bytes")
+    expect_equal(capture.frame(_in_vlan_5)[0], ethernet(*macs, packet)[:92], "the frame at b, without its tag of 4 bytes")
     sender.send(ethernet(*macs, struct.pack(">HHHH", 5, 0x8100, 6, 0x0800) + packet, 0x8100))
-    expect_equal(capture.next(), ethernet(*macs, struct.pack(">HH", 6, 0x0800) + packet, 0x8100)[:92], "with two tags")
+    expect_equal(capture.frame(_in_vlan_5)[0], ethernet(*macs, struct.pack(">HH", 6, 0x0800) + packet, 0x8100)[:92], "with two tags")
 
 
 def a_tun_device_gets_the_head_of_the_packet():
