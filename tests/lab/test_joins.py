@@ -52,7 +52,8 @@ def expect_all_held(lab, devices=DEVICES):
 
 def expect_reported(capture, text, seconds=4.0):
     known = only_ours(memberships(reports(capture, seconds)))
-    expect_equal({group for group in WANTED if known.get(group) != WANTED[group]}, set(), f"groups not reported {text}")
+    wrong = [f"{group} from {sorted(known.get(group, ['nobody']))}" for group in WANTED if known.get(group) != WANTED[group]]
+    expect_equal(wrong, [], f"groups reported wrongly {text}")
     return known
 
 
@@ -130,6 +131,22 @@ def an_interface_that_comes_later_or_is_made_anew_is_joined_on():
     lab.router.ip("link", "set", "eth9", "name", "lan9")
     until(lambda: len(missing(lab, "lan9")) == len(WANTED), "groups left on an interface that is not selected any more", 5)
     expect_all_held(lab, ("eth0", "eth1", "eth2"))
+
+
+def an_interface_made_anew_after_its_end_was_seen_is_joined_on_at_once():
+    lab = Crossroads(1)
+    daemon = Daemon(lab.router, {"10.toml": FIVE_HUNDRED})
+    extra = Namespace("extra")
+    veth(lab.router, "eth9", extra, "eth0")
+    number = lab.router.index("eth9")
+    until(lambda: not missing(lab, "eth9"), "groups joined on the new interface", 5)
+    joined = daemon.stat("internals")["joins"]["joined"]
+    lab.router.ip("link", "delete", "eth9")
+    until(lambda: daemon.stat("internals")["joins"]["joined"] == joined * 2 // 3, "groups left with the interface", 5)
+    veth(lab.router, "eth9", extra, "eth0", "index", number)
+    until(lambda: daemon.stat("internals")["joins"]["joined"] == joined, "groups joined on the interface made anew", 5)
+    expect_all_held(lab, ("eth0", "eth1", "eth9"))
+    expect("cannot join" not in daemon.log(), daemon.log())
 
 
 def what_the_kernel_drops_without_a_word_is_joined_again():
@@ -261,6 +278,7 @@ main(__doc__,
      five_hundred_groups_on_four_interfaces_survive_link_flaps,
      the_groups_are_left_with_their_rule_and_with_the_daemon,
      an_interface_that_comes_later_or_is_made_anew_is_joined_on,
+     an_interface_made_anew_after_its_end_was_seen_is_joined_on_at_once,
      what_the_kernel_drops_without_a_word_is_joined_again,
      groups_are_reported_from_a_new_address,
      through_a_switch_that_snoops_the_stream_comes_only_with_join,

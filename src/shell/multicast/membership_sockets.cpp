@@ -122,6 +122,10 @@ void MembershipSockets::leave(const Membership& membership) {
     const Sockets::iterator socket = found->second;
     held_.erase(found);
     (void)set_membership(socket->fd.get(), membership, false);
+    // When the device is gone the kernel refuses to take a source off the socket, where it would stay and refuse to be
+    // joined on a device made anew with the same number. The group without sources goes in any case.
+    const Membership group{membership.ifindex, membership.group, std::nullopt};
+    if (membership.source && !has_sources_on(*socket, group)) (void)set_membership(socket->fd.get(), group, false);
     socket->is_full = false;
     if (--socket->held == 0) pool_of(membership).erase(socket);
 }
