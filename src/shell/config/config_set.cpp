@@ -80,7 +80,10 @@ private:
 
     void report(const std::string& path, const FileProblem& problem) {
         const bool is_warning = problem.is_trust && options_.trust == Trust::advised;
-        set_.diagnostics.add({is_warning ? Severity::warning : Severity::error, problem.code, problem.text, {path, 0, 0, 1}, {}, problem.help});
+        if (is_warning)
+            set_.diagnostics.warning(problem.code, {path, 0, 0, 1}, problem.text, problem.help);
+        else
+            error(problem.code.c_str(), path, problem.text, problem.help);
     }
 
     void list_directory(std::size_t index) {
