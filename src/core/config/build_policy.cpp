@@ -14,9 +14,11 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <variant>
 
 namespace rudder {
 namespace {
@@ -44,15 +46,17 @@ Diagnostics with_help(const Diagnostics& diagnostics) {
 
 class PolicyBuilder {
 public:
-    explicit PolicyBuilder(const Limits& limits)
-        : limits_(limits), warnings_(result_.diagnostics, limits.warnings), scope_(limits) {}
+    PolicyBuilder(const Limits& limits, RuleChunks rule_chunks)
+        : limits_(limits), rule_chunks_(rule_chunks), warnings_(result_.diagnostics, limits.warnings), scope_(limits) {}
 
-    PolicyResult build(const std::vector<SourceFile>& files) {
+    /// None: an unseen chunk does not hold rules, or may not.
+    std::optional<PolicyResult> build(const std::vector<SourceFile>& files) {
         if (is_size_allowed(files)) {
             parse_files(files);
             read_sets();
             read_groups();
             read_rules();
+            if (rule_chunks_ == RuleChunks::unseen && (has_surprise_ || is_full())) return std::nullopt;
             finish();
         }
         warnings_.close();
@@ -89,18 +93,24 @@ private:
                 scope_.sets.add_list(file, check_text(file, limits_, result_.diagnostics));
                 continue;
             }
-            files_.push_back(parse_syntax(file, limits_, result_.diagnostics));
+            files_.push_back(parse_syntax(file, rule_chunks_, limits_, result_.diagnostics));
             if (!files_.back().is_complete) mark_incomplete();
             check_root(files_.back());
         }
     }
 
     void check_root(const ConfigFile& file) {
-        const Reading reading{file.path, result_.diagnostics, warnings_};
-        for (const ConfigEntry& entry : file.root) {
-            if (is_full()) return;
-            const bool is_known = entry.key == "rule" || entry.key == "set";  // spares a copy for each of many chunks
-            if (!is_known) check_keys(reading, k_root, k_every_type, {{entry.key, entry.key_span, {}}}, entry.key_span);
+        const Reading reading{file.source->path, result_.diagnostics, warnings_};
+        for (const ConfigPart& part : file.parts) {
+            const auto* entries = std::get_if<ConfigTable>(&part);
+            if (entries == nullptr) continue;
+            for (const ConfigEntry& entry : *entries) {
+                if (is_full()) return;
+                const bool is_known =
+                    entry.key == "rule" || entry.key == "set";  // spares a copy for each of many chunks
+                if (!is_known)
+                    check_keys(reading, k_root, k_every_type, {{entry.key, entry.key_span, {}}}, entry.key_span);
+            }
         }
     }
 
@@ -108,21 +118,40 @@ private:
     template <class Use>
     void for_each_table(std::string_view key, Use use) {
         for (const ConfigFile& file : files_) {
-            const Reading reading{file.path, result_.diagnostics, warnings_};
-            for (const ConfigEntry& entry : file.root) {
-                if (entry.key != key) continue;
-                const auto* items = entry.value.as_list();
-                if (items == nullptr) {
+            const Reading reading{file.source->path, result_.diagnostics, warnings_};
+            for (const ConfigPart& part : file.parts) {
+                if (is_full() || has_surprise_) return;
+                if (const auto* entries = std::get_if<ConfigTable>(&part))
+                    use_tables(reading, *entries, key, use);
+                else if (key == "rule")
+                    use_rules(reading, *file.source, std::get<Chunk>(part), use);
+            }
+        }
+    }
+
+    template <class Use>
+    void use_rules(const Reading& reading, const SourceFile& file, const Chunk& chunk, Use use) {
+        if (const auto entries = rules_of(file, chunk))
+            use_tables(reading, *entries, "rule", use);
+        else
+            has_surprise_ = true;
+    }
+
+    template <class Use>
+    void use_tables(const Reading& reading, const ConfigTable& entries, std::string_view key, Use use) {
+        for (const ConfigEntry& entry : entries) {
+            if (entry.key != key) continue;
+            const auto* items = entry.value.as_list();
+            if (items == nullptr) {
+                report_not_a_list(reading, entry);
+                continue;
+            }
+            for (const ConfigValue& item : *items) {
+                if (is_full()) return;
+                if (item.as_table() != nullptr)
+                    use(reading, item);
+                else
                     report_not_a_list(reading, entry);
-                    continue;
-                }
-                for (const ConfigValue& item : *items) {
-                    if (is_full()) return;
-                    if (item.as_table() != nullptr)
-                        use(reading, item);
-                    else
-                        report_not_a_list(reading, entry);
-                }
             }
         }
     }
@@ -152,7 +181,7 @@ private:
 
     void read_rules() {
         std::size_t entries = 0;
-        for (const ConfigFile& file : files_) entries += file.root.size();
+        for (const ConfigFile& file : files_) entries += file.parts.size();
         entries = std::min(entries, limits_.rules);
         policy_.rules.reserve(entries);
         names_.reserve(entries);
@@ -206,6 +235,9 @@ private:
     }
 
     void finish() {
+        names_ = {};  // the search for shadowed rules takes memory, too
+        priorities_ = {};
+        files_ = {};
         if (is_full()) {
             result_.diagnostics.error(std::string(code::too_many_findings), last_error(),
                                       fmt::format("reading stopped here after {} {}", limits_.errors,
@@ -243,6 +275,8 @@ private:
     bool is_full() const { return result_.diagnostics.error_count() >= limits_.errors; }
 
     const Limits& limits_;
+    RuleChunks rule_chunks_;
+    bool has_surprise_ = false;
     PolicyResult result_;
     Warnings warnings_;
     RuleScope scope_;
@@ -257,7 +291,10 @@ private:
 }  // namespace
 
 PolicyResult build_policy(const std::vector<SourceFile>& files, const Limits& limits) {
-    return PolicyBuilder(limits).build(files);
+    // Rules name sets and groups of all files, which come first. If a chunk of rules has a mistake, or a set in it,
+    // what is found must not depend on when it was seen.
+    if (auto result = PolicyBuilder(limits, RuleChunks::unseen).build(files)) return std::move(*result);
+    return *PolicyBuilder(limits, RuleChunks::parsed).build(files);
 }
 
 }  // namespace rudder

@@ -3,9 +3,11 @@
 
 #include "core/base/diagnostic.hpp"
 #include "core/config/limits.hpp"
+#include "core/config/prescan.hpp"
 #include "core/config/source_file.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -52,14 +54,29 @@ struct ConfigEntry {
 /// "a string", "an integer", ... for messages.
 [[nodiscard]] std::string_view type_phrase(const ConfigValue& value);
 
-/// One parsed file. `root` may hold a key several times: `[[name]]` lists come in one entry per chunk.
+/// What one chunk of a file holds; `[[name]]` lists come in one part per chunk. Of a chunk of rules only its place is
+/// kept (see rules_of): a tree takes ten times the memory of its text, and most of a set is rules.
+using ConfigPart = std::variant<ConfigTable, Chunk>;
+
+/// One parsed file. *Ownership*: borrows the source.
 struct ConfigFile {
-    std::string path;
-    ConfigTable root;
+    const SourceFile* source = nullptr;
+    std::vector<ConfigPart> parts;
     bool is_complete = true;  ///< false if a part of it could not be parsed
 };
 
+/// What is done with a chunk that starts with `[[rule]]` and of which only the place is to be kept.
+enum class RuleChunks : std::uint8_t {
+    unseen,  ///< nothing: rules_of will see whether it holds rules
+    parsed,  ///< its mistakes are reported, and something else than rules is found
+};
+
 /// Pre-scan and parse. *Errors*: those of prescan, and the first syntax error of each chunk.
-[[nodiscard]] ConfigFile parse_syntax(const SourceFile& file, const Limits& limits, Diagnostics& diagnostics);
+[[nodiscard]] ConfigFile parse_syntax(const SourceFile& file, RuleChunks how, const Limits& limits,
+                                      Diagnostics& diagnostics);
+
+/// The entries of a part of which only the place is kept: `rule`, a list of tables. None: the chunk holds something
+/// else, perhaps a mistake.
+[[nodiscard]] std::optional<ConfigTable> rules_of(const SourceFile& file, const Chunk& chunk);
 
 }  // namespace rudder

@@ -93,6 +93,26 @@ TEST_CASE("the same rules written in each style of TOML are the same policy") {
     CHECK(is_same(headers, inlined));
 }
 
+TEST_CASE("a set that stands among the lines of a rule is known to the rules before it") {
+    const std::string set = "[[ set ]]\nname = \"nets\"\nprefixes = [\"10.0.0.0/8\"]\n";
+    const Policy policy = policy_of(numbered_rule(1) + numbered_rule(2) + set);
+    CHECK(policy.rules.at(0).match.dst == policy_of(set + numbered_rule(1)).rules.at(0).match.dst);
+}
+
+TEST_CASE("a rule that cannot be parsed may hide a set: none is said to be unknown") {
+    const PolicyResult result = build_policy({{"t", numbered_rule(1) + numbered_rule(2) + "x = \n"}});
+    REQUIRE(result.diagnostics.error_count() == 1);
+    CHECK(result.diagnostics.all().front().code == "E0101");
+}
+
+TEST_CASE("a rule that cannot be parsed is found behind more mistakes than are reported") {
+    std::string text;
+    for (unsigned i = 0; i < 2 * Limits{}.errors; ++i) text += replace_all(numbered_rule(i), "@nets", "10.0.0.1/8");
+    const PolicyResult result = build_policy({{"t", text + numbered_rule(1'000'000) + "x = \n"}});
+    const auto& all = result.diagnostics.all();
+    CHECK(std::any_of(all.begin(), all.end(), [](const Diagnostic& found) { return found.code == "E0101"; }));
+}
+
 TEST_CASE("ten thousand rules are one policy") {
     std::string text = "[[set]]\nname = \"nets\"\nprefixes = [\"10.0.0.0/8\"]\n";
     for (unsigned i = 10'000; i-- > 0;) text += numbered_rule(i);
