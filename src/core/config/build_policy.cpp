@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <memory_resource>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -27,6 +28,13 @@ namespace {
 struct Place {
     const std::string* path;
     Span span;
+};
+
+/// Where names and priorities were used first. They are not taken out again one by one.
+struct Taken {
+    std::pmr::monotonic_buffer_resource memory;
+    std::pmr::unordered_map<std::string, Place> names{&memory};
+    std::pmr::unordered_map<std::uint32_t, Place> priorities{&memory};
 };
 
 Location location(const Place& place) {
@@ -184,8 +192,8 @@ private:
         for (const ConfigFile& file : files_) entries += file.parts.size();
         entries = std::min(entries, limits_.rules);
         policy_.rules.reserve(entries);
-        names_.reserve(entries);
-        priorities_.reserve(entries);
+        taken_->names.reserve(entries);
+        taken_->priorities.reserve(entries);
         for_each_table("rule", [&](const Reading& reading, const ConfigValue& table) {
             if (++rule_count_ == limits_.rules + 1) first_excess_rule_ = reading.at(table.span);
             if (rule_count_ > limits_.rules) return;
@@ -216,7 +224,8 @@ private:
 
     void check_unique(const Reading& reading, const RuleReading& read) {
         if (read.has_name) {
-            const auto [first, is_new] = names_.try_emplace(read.rule.name, Place{&reading.path, read.name_span});
+            const auto [first, is_new] =
+                taken_->names.try_emplace(read.rule.name, Place{&reading.path, read.name_span});
             if (!is_new)
                 reading.error_with_note(code::duplicate_rule, read.name_span,
                                         fmt::format("the rule `{}` is defined twice", read.rule.name),
@@ -225,7 +234,7 @@ private:
         }
         if (read.has_priority) {
             const auto [first, is_new] =
-                priorities_.try_emplace(read.rule.priority, Place{&reading.path, read.priority_span});
+                taken_->priorities.try_emplace(read.rule.priority, Place{&reading.path, read.priority_span});
             if (!is_new)
                 reading.error_with_note(code::duplicate_priority, read.priority_span,
                                         fmt::format("two rules have priority {}", read.rule.priority),
@@ -235,8 +244,7 @@ private:
     }
 
     void finish() {
-        names_ = {};  // the search for shadowed rules takes memory, too
-        priorities_ = {};
+        taken_.reset();  // the search for shadowed rules takes memory, too
         files_ = {};
         if (is_full()) {
             result_.diagnostics.error(std::string(code::too_many_findings), last_error(),
@@ -282,8 +290,7 @@ private:
     RuleScope scope_;
     Policy policy_;
     std::vector<ConfigFile> files_;
-    std::unordered_map<std::string, Place> names_;
-    std::unordered_map<std::uint32_t, Place> priorities_;
+    std::optional<Taken> taken_{std::in_place};
     std::size_t rule_count_ = 0;
     Location first_excess_rule_;
 };

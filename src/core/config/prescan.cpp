@@ -31,6 +31,14 @@ constexpr auto k_is_separator = [] {
     return table;
 }();
 
+/// The bytes of keys, numbers and the like but the dot.
+constexpr auto k_is_word_byte = [] {
+    std::array<bool, 256> table{};
+    for (std::size_t byte = 0x21; byte < 0x7f; ++byte)
+        table[byte] = !k_is_separator[byte] && byte != '.' && byte != '\\';
+    return table;
+}();
+
 bool is_utf16(std::string_view bytes) {
     return bytes.starts_with("\xff\xfe") || bytes.starts_with("\xfe\xff");
 }
@@ -198,6 +206,11 @@ private:
             return false;
         }
         note_byte();
+        while (pos_ < bytes_.size() && word_bytes_ < k_word_bytes &&
+               k_is_word_byte[static_cast<unsigned char>(bytes_[pos_])]) {
+            ++pos_;
+            ++word_bytes_;
+        }
         return true;
     }
 
@@ -224,6 +237,10 @@ private:
         ++pos_;
         while (pos_ < bytes_.size() && bytes_[pos_] != '\n') {
             const char byte = bytes_[pos_];
+            if (k_is_word_byte[static_cast<unsigned char>(byte)]) {
+                ++pos_;
+                continue;
+            }
             note_byte();
             if (byte == quote) return true;
             if (byte == '\\' && quote == '"') skip_escaped();

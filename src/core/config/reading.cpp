@@ -229,7 +229,7 @@ void check_keys(const Reading& reading, TableBit table, std::uint8_t types, cons
         is_all_supported = check_key(reading, table, types, entry) && is_all_supported;
         if (reading.diagnostics.all().size() >= enough) break;
     }
-    for (const KeySpec& spec : key_table()) {
+    for (const KeySpec& spec : rows_about(table)) {
         if (!spec.is_required || (spec.tables & table) == 0 || (spec.types & types) == 0) continue;
         if (is_misplaced(spec, table, types) || find_entry(entries, spec.key) != nullptr) continue;
         if (spec.key == "via" && (!is_all_supported || find_entry(entries, "group") != nullptr))

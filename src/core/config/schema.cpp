@@ -4,6 +4,11 @@
 #include "core/config/codes.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <iterator>
+#include <limits>
 
 namespace rudder {
 namespace {
@@ -233,6 +238,24 @@ constexpr TypeSpec k_types[] = {
     {"tap", k_tap, false, "hand the packet to an AF_XDP socket"},
 };
 
+struct Run {
+    std::size_t first = 0;
+    std::size_t end = 0;
+};
+
+/// For each table from its first row to its last one.
+constexpr auto k_runs = [] {
+    std::array<Run, std::numeric_limits<std::uint16_t>::digits> runs{};
+    for (std::size_t row = 0; row < std::size(k_keys); ++row) {
+        for (std::size_t bit = 0; bit < runs.size(); ++bit) {
+            if ((k_keys[row].tables >> bit & 1U) == 0) continue;
+            if (runs[bit].end == 0) runs[bit].first = row;
+            runs[bit].end = row + 1;
+        }
+    }
+    return runs;
+}();
+
 }  // namespace
 
 std::span<const KeySpec> key_table() {
@@ -243,11 +266,16 @@ std::span<const TypeSpec> type_table() {
     return k_types;
 }
 
+std::span<const KeySpec> rows_about(TableBit table) {
+    const Run& run = k_runs[static_cast<std::size_t>(std::countr_zero(static_cast<std::uint16_t>(table)))];
+    return std::span(k_keys).subspan(run.first, run.end - run.first);
+}
+
 const KeySpec* find_key(TableBit table, std::string_view key) {
-    const auto* found = std::find_if(std::begin(k_keys), std::end(k_keys), [&](const KeySpec& spec) {
-        return (spec.tables & table) != 0 && spec.key == key;
-    });
-    return found == std::end(k_keys) ? nullptr : found;
+    const auto rows = rows_about(table);
+    const auto found = std::find_if(rows.begin(), rows.end(),
+                                    [&](const KeySpec& spec) { return (spec.tables & table) != 0 && spec.key == key; });
+    return found == rows.end() ? nullptr : &*found;
 }
 
 std::vector<std::string_view> keys_of(TableBit table, std::uint8_t types) {

@@ -99,6 +99,9 @@ struct TypeSpec {
 [[nodiscard]] std::span<const KeySpec> key_table();
 [[nodiscard]] std::span<const TypeSpec> type_table();
 
+/// A part of key_table() that holds all rows of a table, and a few others.
+[[nodiscard]] std::span<const KeySpec> rows_about(TableBit table);
+
 /// The row of a key in a table, null if there is none.
 [[nodiscard]] const KeySpec* find_key(TableBit table, std::string_view key);
 

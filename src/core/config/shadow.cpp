@@ -13,6 +13,7 @@
 #include <initializer_list>
 #include <iterator>
 #include <map>
+#include <memory_resource>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -102,7 +103,7 @@ bool covers(const Match& outer, const Match& inner) {
 /// Which hashes have been seen: no for most that have not, out of a table small enough for a processor's cache.
 class SeenHashes {
 public:
-    explicit SeenHashes(std::size_t expected) : words_(std::bit_ceil(expected / 8 + 1)) {}
+    explicit SeenHashes(std::size_t expected) : words_(std::bit_ceil(expected / 2 + 1)) {}
 
     void add(std::size_t hash) { word_of(hash) |= bit_of(hash); }
     [[nodiscard]] bool may_hold(std::size_t hash) { return (word_of(hash) & bit_of(hash)) != 0; }
@@ -151,7 +152,13 @@ private:
     struct Filed {
         std::uint32_t rank = 0;
         std::uint32_t older = k_none;  ///< index into `filed_`
+        std::optional<IpPrefix> src;   ///< the only source, which tells most rules without a look at them
     };
+
+    /// False if the sources of the rule do not hold those of `inner`.
+    static bool may_cover(const Filed& filed, const Match& inner) {
+        return !filed.src || (!inner.src.empty() && filed.src->contains(inner.src.front()));
+    }
 
     struct KeyHash {
         std::size_t operator()(const Key& key) const {
@@ -169,9 +176,13 @@ private:
         }
     };
 
+    /// Mostly that of the rule before.
     std::uint32_t place_of(const Match& match) {
-        const auto next = static_cast<std::uint32_t>(places_.size());
-        return places_.emplace(std::pair(match.interface, match.direction), next).first->second;
+        if (last_place_ == places_.end() || last_place_->first.first != match.interface || last_place_->first.second != match.direction) {
+            const auto next = static_cast<std::uint32_t>(places_.size());
+            last_place_ = places_.emplace(std::pair(match.interface, match.direction), next).first;
+        }
+        return last_place_->second;
     }
 
     void file(std::size_t rank, std::uint32_t place, const std::optional<IpPrefix>& dst) {
@@ -180,7 +191,9 @@ private:
         const Key key{place, dst};
         seen_.add(KeyHash()(key));
         const auto [newest, is_first] = newest_.try_emplace(key, next);
-        filed_.push_back({static_cast<std::uint32_t>(rank), is_first ? k_none : newest->second});
+        const std::vector<IpPrefix>& src = rules_[rank].match.src;
+        filed_.push_back({static_cast<std::uint32_t>(rank), is_first ? k_none : newest->second,
+                          src.size() == 1 ? std::optional(src.front()) : std::nullopt});
         newest->second = next;
     }
 
@@ -198,8 +211,9 @@ private:
     }
 
     static IpPrefix shortened(IpPrefix prefix, unsigned length) {
-        for (unsigned bit = length; bit < prefix.length; ++bit)
-            prefix.address.bytes[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> (bit % 8)));
+        auto& bytes = prefix.address.bytes;
+        if (length % 8 != 0) bytes[length / 8] &= static_cast<std::uint8_t>(0xff00U >> (length % 8));
+        std::fill(bytes.begin() + (length + 7) / 8, bytes.end(), std::uint8_t{0});
         prefix.length = static_cast<std::uint8_t>(length);
         return prefix;
     }
@@ -212,6 +226,7 @@ private:
         for (std::uint32_t at = newest->second; at != k_none; at = filed_[at].older) {
             if (is_tired()) return nullptr;
             comparisons_ += 1 + match.src.size() + match.dst.size();
+            if (!may_cover(filed_[at], match)) continue;
             const Rule& earlier = rules_[filed_[at].rank];
             if (covers(earlier.match, match) && !asks_more(earlier, rules_[rank])) return &earlier;
         }
@@ -219,8 +234,11 @@ private:
     }
 
     const std::vector<Rule>& rules_;
-    std::map<std::pair<InterfaceSelector, Direction>, std::uint32_t> places_;
-    std::unordered_map<Key, std::uint32_t, KeyHash> newest_;  ///< index into `filed_`
+    using Places = std::map<std::pair<InterfaceSelector, Direction>, std::uint32_t>;
+    Places places_;
+    Places::const_iterator last_place_ = places_.end();
+    std::pmr::monotonic_buffer_resource memory_;
+    std::pmr::unordered_map<Key, std::uint32_t, KeyHash> newest_{&memory_};  ///< index into `filed_`
     std::vector<Filed> filed_;
     SeenHashes seen_;  ///< keys of `newest_`
     bool lengths_[2][129] = {};
