@@ -71,7 +71,7 @@ TEST_CASE("counters go on through every change of tier, up and down") {
     Daemon daemon(Attachment::automatic);
     std::uint64_t sent = 0;
     std::uint64_t generation = 0;
-    for (const std::size_t tier : {0U, 1U, 2U, 3U, 4U, 2U, 0U}) {
+    for (const std::size_t tier : {0U, 1U, 2U, 3U, 4U, 5U, 2U, 0U}) {
         const ApplyOutcome outcome = daemon.reconcile("a", {veth.left_index()}, tier);
         INFO((outcome.status ? "" : outcome.status.error().message));
         REQUIRE(outcome.status);

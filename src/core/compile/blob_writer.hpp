@@ -47,6 +47,11 @@ public:
         std::memcpy(bytes_.data() + offset, &object, sizeof(T));
     }
 
+    /// Until the blob grows.
+    [[nodiscard]] std::string_view view(std::size_t offset, std::size_t size) const {
+        return {reinterpret_cast<const char*>(bytes_.data()) + offset, size};
+    }
+
     [[nodiscard]] std::vector<std::uint8_t> take() { return std::move(bytes_); }
 
 private:

@@ -183,6 +183,7 @@ private:
         header_.rule_offset = static_cast<std::uint32_t>(blob_.reserve<rudder_rule>(policy_.rules.size()));
         limits_.write(blob_, k_cache_line);
         header_.target_offset = static_cast<std::uint32_t>(blob_.align(k_cache_line));
+        counters_.reserve(policy_.rules.size());
         for (std::size_t rank = 0; rank < policy_.rules.size(); ++rank) {
             const Rule& rule = policy_.rules[rank];
             rudder_rule record = encode_rule(rule);

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <functional>
+#include <memory_resource>
 #include <unordered_map>
 
 namespace rudder {
@@ -148,21 +150,34 @@ private:
 
     std::uint32_t write_leaf(const TreeLeaf& leaf) {
         const std::string bytes = encode_leaf(set_, leaf, extensions_);
-        const auto [known, is_new] = known_leaves_.try_emplace(bytes, 0);
-        if (is_new) {
-            known->second = static_cast<std::uint32_t>(blob_.align(leaf_alignment) / 8);
-            blob_.append_bytes(bytes);
+        const std::size_t hash = std::hash<std::string>()(bytes);
+        const auto [first, last] = known_leaves_.equal_range(hash);
+        const auto known = std::find_if(first, last, [&](const auto& entry) {
+            return entry.second.size == bytes.size() && blob_.view(entry.second.offset, bytes.size()) == bytes;
+        });
+        if (known != last) {
+            return static_cast<std::uint32_t>(known->second.offset / 8);
         }
-        return known->second;
+        const std::size_t offset = blob_.align(leaf_alignment);
+        known_leaves_.emplace(hash, KnownLeaf{offset, bytes.size()});
+        blob_.append_bytes(bytes);
+        return static_cast<std::uint32_t>(offset / 8);
     }
+
+    /// In the blob. *Units*: bytes.
+    struct KnownLeaf {
+        std::size_t offset = 0;
+        std::size_t size = 0;
+    };
 
     static constexpr std::size_t leaf_alignment = 32;
 
     BlobWriter& blob_;
     const BoxSet& set_;
     Extensions& extensions_;
-    std::unordered_map<std::string, std::uint32_t> known_leaves_;
-    std::unordered_map<std::uint32_t, std::uint32_t> blocks_;  ///< of this tree: first child to unit
+    std::pmr::monotonic_buffer_resource memory_;
+    std::pmr::unordered_multimap<std::size_t, KnownLeaf> known_leaves_{&memory_};  ///< by the hash of their bytes
+    std::pmr::unordered_map<std::uint32_t, std::uint32_t> blocks_{&memory_};       ///< of this tree: first child to unit
 };
 
 }  // namespace

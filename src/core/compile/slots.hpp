@@ -25,10 +25,13 @@ public:
         }
     }
 
+    /// So many keys are to come.
+    void reserve(std::size_t keys) { assigned_.reserve(keys); }
+
     std::uint32_t assign(Key key) {
         const auto [assigned, is_new] = assigned_.try_emplace(std::move(key), 0);
         if (is_new) {
-            const auto before = previous_.find(assigned->first);
+            const auto before = previous_.empty() ? previous_.end() : previous_.find(assigned->first);
             assigned->second = before != previous_.end() ? before->second : take_lowest();
             end_ = std::max(end_, assigned->second + 1);
         }
