@@ -162,8 +162,10 @@ void detach_hooks(KernelPort& kernel, Applied& applied, const Plan& plan, std::v
 // be handed to another name: its numbers would be inherited (I6). It is tried again by each apply.
 void release_counters(KernelPort& kernel, Slots& slots, std::set<std::uint32_t> released, bool is_freed,
                       std::vector<Error>& warnings) {
-    for (const auto& owner : slots.counters) {
-        released.erase(owner.second);
+    if (!released.empty()) {
+        for (const auto& owner : slots.counters) {
+            released.erase(owner.second);
+        }
     }
     slots.uncleared_counters = released;
     if (released.empty() || !is_freed) {

@@ -59,20 +59,31 @@ bool has_same_groups(const Policy& before, const Policy& after, const Rule& rule
 
 PolicyDifference difference(const Policy& before, const Policy& after) {
     PolicyDifference result;
+    const auto compare = [&](const Rule& old_rule, const Rule& rule) {
+        if (!is_same_rule(old_rule, rule) || !has_same_groups(before, after, rule)) result.changed.push_back(&rule);
+    };
+    // Before the first rule that came, went or moved, names need not be looked up.
+    const std::size_t common = std::min(before.rules.size(), after.rules.size());
+    std::size_t first = 0;
+    while (first < common && before.rules[first].name == after.rules[first].name) {
+        compare(before.rules[first], after.rules[first]);
+        ++first;
+    }
     std::unordered_map<std::string_view, std::size_t> known;
-    known.reserve(before.rules.size());
-    for (std::size_t rank = 0; rank < before.rules.size(); ++rank) known.emplace(before.rules[rank].name, rank);
+    known.reserve(before.rules.size() - first);
+    for (std::size_t rank = first; rank < before.rules.size(); ++rank) known.emplace(before.rules[rank].name, rank);
     std::vector<bool> is_kept(before.rules.size());
-    for (const Rule& rule : after.rules) {
+    for (std::size_t rank = first; rank < after.rules.size(); ++rank) {
+        const Rule& rule = after.rules[rank];
         const auto found = known.find(rule.name);
         if (found == known.end()) {
             result.added.push_back(&rule);
             continue;
         }
         is_kept[found->second] = true;
-        if (!is_same_rule(before.rules[found->second], rule) || !has_same_groups(before, after, rule)) result.changed.push_back(&rule);
+        compare(before.rules[found->second], rule);
     }
-    for (std::size_t rank = 0; rank < before.rules.size(); ++rank) {
+    for (std::size_t rank = first; rank < before.rules.size(); ++rank) {
         if (!is_kept[rank]) result.removed.push_back(&before.rules[rank]);
     }
     return result;
@@ -96,6 +107,7 @@ std::size_t deferred_rules(const Waits& waits) {
 }
 
 void log_waits(Logger& logger, const Policy& policy, const Waits& before, const Waits& after, std::uint64_t generation) {
+    if (before.empty() && after.empty()) return;
     std::size_t left = k_audit_entries;
     for (const Rule& rule : policy.rules) {
         const auto old_wait = before.find(rule.name);
