@@ -11,9 +11,9 @@ import sys
 STD_HEADERS = set("""
 algorithm any array atomic barrier bit bitset cassert cctype cerrno charconv chrono cinttypes climits cmath compare
 concepts csignal cstddef cstdint cstdio cstdlib cstring ctime deque exception filesystem forward_list fstream functional
-initializer_list iomanip ios iosfwd iostream istream iterator limits list locale map memory new numbers numeric optional
-ostream queue random ranges ratio regex set span sstream stack stdexcept streambuf string string_view system_error tuple
-type_traits typeindex typeinfo unordered_map unordered_set utility valarray variant vector version
+initializer_list iomanip ios iosfwd iostream istream iterator limits list locale map memory memory_resource new numbers numeric
+optional ostream queue random ranges ratio regex set span sstream stack stdexcept streambuf string string_view system_error
+tuple type_traits typeindex typeinfo unordered_map unordered_set utility valarray variant vector version
 """.split())
 
 # Of the standard library core may not use what touches the machine.
