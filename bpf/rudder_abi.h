@@ -36,14 +36,15 @@ typedef unsigned long long __u64;
 
 /* ---- the packet as the parser leaves it ------------------------------------------------------ */
 
-/* Bits of rudder_packet.flags; a rule states which it requires set or clear (flag_mask, flag_value). */
+/* Bits of rudder_packet.flags; a rule states which it requires set or clear (flag_mask, flag_value). Those that leaf entries
+ * compare lie as their lanes do, so that one shift takes them there: see rudder_classifier.h. */
 #define RUDDER_PKT_HAS_PORTS 0x01u      /* TCP, UDP, UDP-Lite, SCTP or DCCP ports were read */
-#define RUDDER_PKT_TAGGED 0x02u         /* in a VLAN: a tag (802.1Q, 802.1ad) with VID != 0, in band or offloaded */
-#define RUDDER_PKT_SPECIAL 0x04u        /* special-purpose source or destination: link-local, loopback, ... */
-#define RUDDER_PKT_GROUP 0x08u          /* link-layer broadcast/multicast, or IP multicast destination */
-#define RUDDER_PKT_FRAGMENT 0x10u       /* any fragment */
-#define RUDDER_PKT_LATER_FRAGMENT 0x20u /* not the first one: no ports */
-#define RUDDER_PKT_OWN_SOURCE 0x40u     /* it comes in with an address of this host as its source */
+#define RUDDER_PKT_FRAGMENT 0x02u       /* any fragment */
+#define RUDDER_PKT_TAGGED 0x04u         /* in a VLAN: a tag (802.1Q, 802.1ad) with VID != 0, in band or offloaded */
+#define RUDDER_PKT_LATER_FRAGMENT 0x08u /* not the first one: no ports */
+#define RUDDER_PKT_OWN_SOURCE 0x10u     /* it comes in with an address of this host as its source */
+#define RUDDER_PKT_SPECIAL 0x20u        /* special-purpose source or destination: link-local, loopback, ... */
+#define RUDDER_PKT_GROUP 0x80u          /* link-layer broadcast/multicast, or IP multicast destination */
 
 enum rudder_direction {
 	RUDDER_INGRESS = 0,

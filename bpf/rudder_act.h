@@ -142,9 +142,13 @@ static __always_inline int rudder_is_excess(struct __sk_buff *skb, const char *b
 static __always_inline void rudder_try_forward(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s,
 					       const struct rudder_rule *rule)
 {
-	__s64 taken = rudder_taken_target(blob, rule->first_target);
-	const struct rudder_target *target = taken < 0 ? NULL : rudder_target_at(blob, (__u32)taken);
+	const struct rudder_target *target = rudder_target_at(blob, rule->first_target);
+	__s64 taken;
 
+	if (target && target->flags & RUDDER_TARGET_GROUP) {
+		taken = rudder_taken_target(blob, rule->first_target);
+		target = taken < 0 ? NULL : rudder_target_at(blob, (__u32)taken);
+	}
 	if (target && rudder_prepare_forward(skb, s, rule, target))
 		bpf_tail_call(skb, &stages, RUDDER_STAGE_FORWARD);
 }

@@ -54,6 +54,28 @@ static __always_inline void rudder_store32_be(void *at, __u32 value_be)
 #endif
 }
 
+/* Two fields that lie one behind the other, at a multiple of four, as one store. */
+static __always_inline void rudder_store_pair(void *at, __u16 first, __u16 second)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	__u32 word = first | (__u32)second << 16;
+#else
+	__u32 word = (__u32)first << 16 | second;
+#endif
+
+	rudder_store32_be(at, word);
+}
+
+/* Two bytes as they lie in memory. */
+static __always_inline __u16 rudder_pair(__u8 first, __u8 second)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (__u16)(first | second << 8);
+#else
+	return (__u16)(first << 8 | second);
+#endif
+}
+
 static __always_inline __u16 rudder_load16(const void *at)
 {
 	return RUDDER_SWAP16(rudder_load16_be(at));
@@ -109,7 +131,16 @@ static __always_inline __u8 rudder_get_byte(__u32 word_be, __u32 index)
 #endif
 }
 
-/* Bytes 2 and 3 of a word of wire bytes, as they lie in memory. */
+/* Bytes 0 and 1 of a word of wire bytes, as they lie in memory; and bytes 2 and 3. */
+static __always_inline __u16 rudder_first_half(__u32 word_be)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (__u16)word_be;
+#else
+	return (__u16)(word_be >> 16);
+#endif
+}
+
 static __always_inline __u16 rudder_second_half(__u32 word_be)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__

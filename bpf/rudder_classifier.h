@@ -73,6 +73,8 @@ struct rudder_node {
 #define RUDDER_LANE_GROUP 62u
 #define RUDDER_LANE_GUARDS                                                                                             \
 	(1ull << 16 | 1ull << 33 | 1ull << 47 | 1ull << 54 | 1ull << 56 | 1ull << 58 | 1ull << 61 | 1ull << 63)
+#define RUDDER_LANE_FLAGS                                                                                              \
+	(RUDDER_PKT_HAS_PORTS | RUDDER_PKT_TAGGED | RUDDER_PKT_OWN_SOURCE | RUDDER_PKT_SPECIAL | RUDDER_PKT_GROUP)
 #define RUDDER_MAX_HOOK_CLASSES 0x2000u
 
 /* RUDDER_PKT_SPECIAL and RUDDER_PKT_OWN_SOURCE as one number, so that what a rule takes of them is a range: ordinary
@@ -118,38 +120,24 @@ struct rudder_leaf_v6 {
 /* What the leaf comparison needs of the packet beside its addresses. */
 struct rudder_subject {
 	__u64 lanes;
-	__u32 src_port;
-	__u32 dst_port;
-	__u32 hook_class;
 	__u32 protocol;
-	__u32 dscp;
 };
 
-/* RUDDER_ORIGIN_* of rudder_packet.flags. */
-static RUDDER_INLINE __u64 rudder_origin_of(__u32 flags)
+/* rudder_packet.flags in their lanes: as they lie, but for the two that make up RUDDER_ORIGIN_*. */
+static RUDDER_INLINE __u64 rudder_flag_lanes(__u32 flags)
 {
-	__u32 is_special = flags >> 2;
-	__u32 is_own = flags >> 6;
-
-	return (is_special & 1) << 1 | (~(is_special ^ is_own) & 1);
+	flags ^= (flags >> 1 & RUDDER_PKT_OWN_SOURCE) ^ RUDDER_PKT_OWN_SOURCE;
+	return (__u64)(flags & RUDDER_LANE_FLAGS) << RUDDER_LANE_HAS_PORTS;
 }
 
 static RUDDER_INLINE struct rudder_subject rudder_subject_of(const struct rudder_packet *packet)
 {
 	struct rudder_subject subject;
-	__u64 flags = packet->flags;
 
-	subject.src_port = packet->src_port;
-	subject.dst_port = packet->dst_port;
-	subject.hook_class = packet->hook_class;
 	subject.protocol = packet->protocol;
-	subject.dscp = packet->tos >> 2;
-	subject.lanes = subject.src_port | (__u64)subject.dst_port << RUDDER_LANE_DST_PORT |
-			(__u64)subject.hook_class << RUDDER_LANE_HOOK | (__u64)subject.dscp << RUDDER_LANE_DSCP |
-			(flags & RUDDER_PKT_HAS_PORTS) << RUDDER_LANE_HAS_PORTS |
-			(flags & RUDDER_PKT_TAGGED) << (RUDDER_LANE_TAGGED - 1) |
-			rudder_origin_of(packet->flags) << RUDDER_LANE_ORIGIN |
-			(flags & RUDDER_PKT_GROUP) << (RUDDER_LANE_GROUP - 3);
+	subject.lanes = packet->src_port | (__u64)packet->dst_port << RUDDER_LANE_DST_PORT |
+			(__u64)packet->hook_class << RUDDER_LANE_HOOK | (__u64)(packet->tos >> 2) << RUDDER_LANE_DSCP |
+			rudder_flag_lanes(packet->flags);
 	return subject;
 }
 
@@ -328,6 +316,12 @@ static RUDDER_INLINE __u32 rudder_find_hook(const void *blob, __u32 blob_bytes, 
 	return 0;
 }
 
+#define RUDDER_FLAG_IN_LANE(flag, lane) ((__u64)(flag) << RUDDER_LANE_HAS_PORTS == 1ull << (lane))
+RUDDER_STATIC_ASSERT(RUDDER_FLAG_IN_LANE(RUDDER_PKT_HAS_PORTS, RUDDER_LANE_HAS_PORTS), "lane of ports");
+RUDDER_STATIC_ASSERT(RUDDER_FLAG_IN_LANE(RUDDER_PKT_TAGGED, RUDDER_LANE_TAGGED), "lane of tags");
+RUDDER_STATIC_ASSERT(RUDDER_FLAG_IN_LANE(RUDDER_PKT_OWN_SOURCE, RUDDER_LANE_ORIGIN), "lane of origin");
+RUDDER_STATIC_ASSERT(RUDDER_PKT_SPECIAL == RUDDER_PKT_OWN_SOURCE << 1, "lane of origin");
+RUDDER_STATIC_ASSERT(RUDDER_FLAG_IN_LANE(RUDDER_PKT_GROUP, RUDDER_LANE_GROUP), "lane of groups");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_key) == 64, "rudder_key");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_node) == 8, "rudder_node");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_leaf_tail) == 24, "rudder_leaf_tail");

@@ -83,7 +83,7 @@ struct rudder_conditions {
 #define RUDDER_IN_VLAN 0x1000u
 static RUDDER_INLINE __u32 rudder_vlan_of(const struct rudder_packet *packet)
 {
-	return (__u32)(packet->flags & RUDDER_PKT_TAGGED) << 11 | (packet->vlan_tci & 0xfffu);
+	return (packet->flags & RUDDER_PKT_TAGGED) * (RUDDER_IN_VLAN / RUDDER_PKT_TAGGED) | (packet->vlan_tci & 0xfffu);
 }
 
 /* 0: a whole packet, 1: a first fragment, 2: a later one. */

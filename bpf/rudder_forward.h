@@ -55,14 +55,16 @@ static __always_inline int rudder_prepare_forward(struct __sk_buff *skb, struct 
 	return 1;
 }
 
-/* The word of TTL, protocol and checksum with another TTL. */
+/* The word of TTL, protocol and checksum with another TTL. *Source*: RFC 1624, equation 3. */
 static __always_inline __u32 rudder_forward_ttl_word(__u32 word_be, __u8 ttl)
 {
 	__u32 changed_be = rudder_set_byte(word_be, 0, ttl);
-	__u16 checksum = rudder_second_half(word_be);
+	__u32 sum = (rudder_second_half(word_be) ^ 0xffffu) + (rudder_first_half(word_be) ^ 0xffffu) +
+		    rudder_first_half(changed_be);
 
-	checksum = rudder_checksum_update(checksum, rudder_sum_replace(word_be, changed_be));
-	return rudder_set_second_half(changed_be, checksum);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return rudder_set_second_half(changed_be, (__u16)~sum);
 }
 
 static __always_inline int rudder_forward_ipv4(__u8 *ip, const __u8 *end, __u8 ttl)

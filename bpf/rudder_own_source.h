@@ -41,9 +41,13 @@ static RUDDER_INLINE __u32 rudder_own_hash(const __u32 *address_be, __u32 family
 	return hash ^ hash >> 16;
 }
 
-/* Its bit in rudder_blob_header.own_v4 or own_v6. */
-static RUDDER_INLINE __u64 rudder_own_bit(__u32 hash)
+/* Its bit in rudder_blob_header.own_v4 or own_v6. The top of a product has something of every bit below it. */
+static RUDDER_INLINE __u64 rudder_own_bit(const __u32 *address_be, __u32 family)
 {
+	__u32 hash = address_be[0] * 0x9e3779b1u;
+
+	if (family == 6)
+		hash ^= address_be[1] * 0x85ebca6bu ^ address_be[2] * 0xc2b2ae35u ^ address_be[3] * 0x27d4eb2fu;
 	return 1ull << (hash >> 26);
 }
 
@@ -51,8 +55,8 @@ static RUDDER_INLINE __u64 rudder_own_bit(__u32 hash)
 static RUDDER_INLINE int rudder_may_be_own(const struct rudder_blob_header *header, const struct rudder_packet *packet)
 {
 	if (packet->family == 4)
-		return (header->own_v4 & rudder_own_bit(rudder_own_hash(packet->src_be, 4))) != 0;
-	return (header->own_v6 & rudder_own_bit(rudder_own_hash(packet->src_be, 6))) != 0;
+		return (header->own_v4 & rudder_own_bit(packet->src_be, 4)) != 0;
+	return (header->own_v6 & rudder_own_bit(packet->src_be, 6)) != 0;
 }
 
 /* Nonzero if the source is an address of this host. */

@@ -103,35 +103,146 @@ static __always_inline int rudder_parse(const struct rudder_frame *frame, struct
 	return result;
 }
 
-/* rudder_parse for what most packets are: an Ethernet frame without a tag in band, IPv4 without options or IPv6 without
- * extension headers, all there. Every offset is a constant then, which halves the price. Returns nonzero if it was one of
- * these; else `packet` is not to be used and rudder_parse says what it is. */
+/* ---- the straight way -------------------------------------------------------------------------- */
+
+/* First octets of IPv4 addresses that may be special or groups: 0, 127, 169, 224 and above. */
+static __always_inline int rudder_is_remarkable4(__u32 address_be)
+{
+	__u8 first = rudder_get_byte(address_be, 0);
+
+	return (__u8)(first - 1) >= 223 || first == 127 || first == 169;
+}
+
+/* Of IPv6 addresses: 0, fe, ff. */
+static __always_inline int rudder_is_remarkable6(__u32 first_word_be)
+{
+	return (__u8)(rudder_get_byte(first_word_be, 0) + 2) <= 2;
+}
+
+/* What the straight way has found out before the transport header. */
+struct rudder_plain {
+	__u8 family;
+	__u8 ip_bytes;
+	__u8 protocol;
+	__u8 tos;
+	__u8 ttl;
+	__u8 flags;
+	__u16 vlan_tci;
+	__u16 l3_bytes;
+};
+
+/* Fills in all but addresses and hook_class, fields that lie side by side in one store. */
+static __always_inline void rudder_store_plain(struct rudder_packet *packet, const struct rudder_plain *plain,
+					       __u32 ports_be, __u16 l4_offset, __u8 checksum)
+{
+	char *to = (char *)packet;
+
+	rudder_store_pair(to + __builtin_offsetof(struct rudder_packet, src_port),
+			  RUDDER_SWAP16(rudder_first_half(ports_be)), RUDDER_SWAP16(rudder_second_half(ports_be)));
+	rudder_store_pair(to + __builtin_offsetof(struct rudder_packet, family),
+			  rudder_pair(plain->family, plain->protocol), rudder_pair(plain->tos, plain->ttl));
+	rudder_store_pair(to + __builtin_offsetof(struct rudder_packet, flags),
+			  rudder_pair(plain->flags, RUDDER_ETH_BYTES), l4_offset);
+	rudder_store_pair(to + __builtin_offsetof(struct rudder_packet, vlan_tci), plain->vlan_tci, plain->l3_bytes);
+	packet->ip_header_bytes = plain->ip_bytes;
+	packet->l4_checksum = checksum;
+}
+
+/* TCP and UDP by themselves, the others as rudder_parse does. */
+static __always_inline int rudder_finish_plain(const struct rudder_frame *frame, struct rudder_packet *packet,
+					       struct rudder_plain *plain)
+{
+	const __u8 *transport = frame->data + RUDDER_ETH_BYTES + plain->ip_bytes;
+	__u16 offset = (__u16)(RUDDER_ETH_BYTES + plain->ip_bytes);
+	__u32 bytes = plain->l3_bytes - plain->ip_bytes;
+	int is_tcp = plain->protocol == RUDDER_IP_TCP;
+
+	if (!is_tcp && plain->protocol != RUDDER_IP_UDP) {
+		rudder_store_plain(packet, plain, 0, 0, RUDDER_L4_NO_CHECKSUM);
+		return rudder_parse_transport(frame, packet, offset, bytes) == RUDDER_PARSE_OK;
+	}
+	if (bytes < (is_tcp ? RUDDER_TCP_BYTES : RUDDER_UDP_BYTES) || transport + 4 > frame->data_end)
+		return 0;
+	plain->flags |= RUDDER_PKT_HAS_PORTS;
+	rudder_store_plain(packet, plain, rudder_load32_be(transport), offset,
+			   is_tcp ? RUDDER_TCP_CHECKSUM : RUDDER_UDP_CHECKSUM);
+	return 1;
+}
+
+static __always_inline int rudder_parse_plain4(const struct rudder_frame *frame, struct rudder_packet *packet,
+					       struct rudder_plain *plain)
+{
+	const __u8 *ip = frame->data + RUDDER_ETH_BYTES;
+	__u32 total = rudder_load16(ip + 2);
+	__u32 src_be = rudder_load32_be(ip + 12), dst_be = rudder_load32_be(ip + 16);
+
+	if (rudder_load16_be(ip + 6) & RUDDER_SWAP16(0x3fff) || total < RUDDER_IPV4_BYTES ||
+	    total > frame->frame_bytes - RUDDER_ETH_BYTES)
+		return 0;
+	packet->src_be[0] = src_be;
+	packet->dst_be[0] = dst_be;
+	plain->family = 4;
+	plain->ip_bytes = RUDDER_IPV4_BYTES;
+	plain->protocol = ip[9];
+	plain->tos = ip[1];
+	plain->ttl = ip[8];
+	plain->l3_bytes = (__u16)total;
+	if (!rudder_finish_plain(frame, packet, plain))
+		return 0;
+	if (rudder_is_remarkable4(src_be) || rudder_is_remarkable4(dst_be))
+		rudder_flag_addresses(packet);
+	return 1;
+}
+
+static __always_inline int rudder_parse_plain6(const struct rudder_frame *frame, struct rudder_packet *packet,
+					       struct rudder_plain *plain)
+{
+	const __u8 *ip = frame->data + RUDDER_ETH_BYTES;
+	__u32 total = RUDDER_IPV6_BYTES + rudder_load16(ip + 4);
+	__u32 first_be = rudder_load32_be(ip);
+
+	/* No payload length: a jumbogram, or nothing behind the header. */
+	if (total == RUDDER_IPV6_BYTES || total > 0xffff || total > frame->frame_bytes - RUDDER_ETH_BYTES)
+		return 0;
+	for (int i = 0; i < 4; i++) {
+		packet->src_be[i] = rudder_load32_be(ip + 8 + 4 * i);
+		packet->dst_be[i] = rudder_load32_be(ip + 24 + 4 * i);
+	}
+	plain->family = 6;
+	plain->ip_bytes = RUDDER_IPV6_BYTES;
+	plain->protocol = ip[6];
+	plain->tos = (__u8)(RUDDER_SWAP32(first_be) >> 20);
+	plain->ttl = ip[7];
+	plain->l3_bytes = (__u16)total;
+	if (!rudder_finish_plain(frame, packet, plain))
+		return 0;
+	if (rudder_is_remarkable6(packet->src_be[0]) || rudder_is_remarkable6(packet->dst_be[0]))
+		rudder_flag_addresses(packet);
+	return 1;
+}
+
+/* rudder_parse for what most packets are: an Ethernet frame without a tag in band, IPv4 without options, whole, or IPv6
+ * without extension headers. Every offset is a constant then, and nearly no branch depends on the packet. Returns nonzero if it
+ * was one of these; else `packet` is not to be used and rudder_parse says what it is. */
 static __always_inline int rudder_parse_plain(const struct rudder_frame *frame, struct rudder_packet *packet)
 {
 	const __u8 *ip = frame->data + RUDDER_ETH_BYTES;
-	__u32 ethertype, bytes = 0;
-	int result = RUDDER_PARSE_NOT_IP;
+	struct rudder_plain plain;
+	__u16 type_be;
 
 	if (frame->is_layer3 || ip + RUDDER_IPV4_BYTES > frame->data_end)
 		return 0;
-	ethertype = rudder_load16(frame->data + 12);
-	rudder_clear_packet(packet);
-	if (frame->has_vlan_tag)
-		rudder_note_tag(packet, frame->vlan_tci);
-	packet->l3_offset = RUDDER_ETH_BYTES;
-	if (frame->data[0] & 1)
-		packet->flags |= RUDDER_PKT_GROUP;
-	if (ethertype == RUDDER_ETHERTYPE_IPV4 && ip[0] == 0x45) {
-		result = rudder_parse_ipv4_header(frame, packet, RUDDER_ETH_BYTES, RUDDER_IPV4_BYTES);
-	} else if (ethertype == RUDDER_ETHERTYPE_IPV6 && ip + RUDDER_IPV6_BYTES <= frame->data_end &&
-		   !rudder_is_extension(ip[6])) {
-		result = rudder_parse_ipv6_header(frame, packet, RUDDER_ETH_BYTES, &bytes);
-		packet->protocol = ip[6];
-		if (result == RUDDER_PARSE_OK)
-			result = rudder_parse_transport(frame, packet, RUDDER_ETH_BYTES + RUDDER_IPV6_BYTES,
-							bytes - RUDDER_IPV6_BYTES);
+	type_be = rudder_load16_be(frame->data + 12);
+	plain.flags = (__u8)((frame->data[0] & 1) * RUDDER_PKT_GROUP);
+	plain.vlan_tci = 0;
+	if (frame->has_vlan_tag) {
+		plain.vlan_tci = frame->vlan_tci;
+		plain.flags |= frame->vlan_tci & RUDDER_VID_MASK ? RUDDER_PKT_TAGGED : 0;
 	}
-	if (result == RUDDER_PARSE_OK)
-		rudder_flag_addresses(packet);
-	return result == RUDDER_PARSE_OK;
+	if (type_be == RUDDER_SWAP16(RUDDER_ETHERTYPE_IPV4) && ip[0] == 0x45)
+		return rudder_parse_plain4(frame, packet, &plain);
+	if (type_be == RUDDER_SWAP16(RUDDER_ETHERTYPE_IPV6) && ip + RUDDER_IPV6_BYTES <= frame->data_end && ip[0] >> 4 == 6 &&
+	    !rudder_is_extension(ip[6]))
+		return rudder_parse_plain6(frame, packet, &plain);
+	return 0;
 }

@@ -35,6 +35,10 @@ struct rudder_frame {
 #define RUDDER_IPV4_BYTES 20u
 #define RUDDER_IPV6_BYTES 40u
 #define RUDDER_VID_MASK 0x0fffu
+#define RUDDER_TCP_BYTES 20u
+#define RUDDER_UDP_BYTES 8u
+#define RUDDER_TCP_CHECKSUM 16u /* where it lies in the header */
+#define RUDDER_UDP_CHECKSUM 6u
 
 enum {
 	RUDDER_ETHERTYPE_IPV4 = 0x0800,
@@ -71,11 +75,11 @@ static __always_inline struct rudder_transport_form rudder_transport_form(__u8 f
 	struct rudder_transport_form form = { 0, RUDDER_L4_NO_CHECKSUM, 1 };
 
 	if (protocol == RUDDER_IP_TCP) {
-		form.least_bytes = 20;
-		form.checksum = 16;
+		form.least_bytes = RUDDER_TCP_BYTES;
+		form.checksum = RUDDER_TCP_CHECKSUM;
 	} else if (protocol == RUDDER_IP_UDP || protocol == RUDDER_IP_UDPLITE) {
-		form.least_bytes = 8;
-		form.checksum = 6;
+		form.least_bytes = RUDDER_UDP_BYTES;
+		form.checksum = RUDDER_UDP_CHECKSUM;
 	} else if (protocol == RUDDER_IP_DCCP) {
 		form.least_bytes = 12;
 		form.checksum = 6;

@@ -94,16 +94,14 @@ __attribute__((noinline)) int rudder_parse_packet(struct __sk_buff *skb)
 
 static __always_inline int rudder_parse_or_pull(struct __sk_buff *skb, struct rudder_scratch *s)
 {
-	__u32 wanted = skb->len < RUDDER_MAX_HEADER_BYTES + 4 ? skb->len : RUDDER_MAX_HEADER_BYTES + 4;
-	struct rudder_packet packet = {};
 	struct rudder_frame frame;
+	__u32 wanted;
 	int result;
 
 	rudder_look_at(skb, s, &frame);
-	if (rudder_parse_plain(&frame, &packet)) {
-		rudder_keep_packet(&s->packet, &packet);
+	if (rudder_parse_plain(&frame, &s->packet))
 		return RUDDER_PARSE_OK;
-	}
+	wanted = skb->len < RUDDER_MAX_HEADER_BYTES + 4 ? skb->len : RUDDER_MAX_HEADER_BYTES + 4;
 	result = rudder_parse_packet(skb);
 	if (result != RUDDER_PARSE_SHORT || bpf_skb_pull_data(skb, wanted))
 		return result;
@@ -154,11 +152,12 @@ static __always_inline int rudder_is_ours(struct __sk_buff *skb, struct rudder_s
 static __always_inline __u32 rudder_find_rule(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s)
 {
 	const struct rudder_hook *hook;
-	__u64 at = rudder_find_hook(blob, blob_bytes, skb->ifindex, s->direction);
+	__u32 bytes = blob_bytes; /* one load, not one for each access */
+	__u64 at = rudder_find_hook(blob, bytes, skb->ifindex, s->direction);
 	__u32 mark = s->mark;
 
 	RUDDER_OPAQUE(at);
-	if (at == 0 || at > blob_bytes - sizeof(struct rudder_hook))
+	if (at == 0 || at > bytes - sizeof(struct rudder_hook))
 		return RUDDER_NO_RULE;
 	hook = (const struct rudder_hook *)(blob + at);
 	s->is_layer3_hook = hook->flags & RUDDER_HOOK_LAYER3;
@@ -172,7 +171,7 @@ static __always_inline __u32 rudder_find_rule(struct __sk_buff *skb, const char 
 		s->packet.flags |= RUDDER_PKT_OWN_SOURCE;
 	if (((const struct rudder_blob_header *)blob)->fields & RUDDER_FIELD_CLOSER)
 		rudder_look_closer(skb);
-	return rudder_classify_packet(blob, blob_bytes, &s->packet, &s->key);
+	return rudder_classify_packet(blob, bytes, &s->packet, &s->key);
 }
 
 /* The packet's mark, 0 if we have not sent it. At ingress the mark ends here - the stack and other tools see nothing of

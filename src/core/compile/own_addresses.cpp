@@ -18,6 +18,7 @@ constexpr std::size_t k_max_entries = std::size_t{1} << 17;
 struct OwnAddress {
     rudder_own_address key{};
     std::uint32_t hash = 0;
+    std::uint64_t bit = 0;
 };
 
 OwnAddress own_address(const IpAddress& address) {
@@ -27,6 +28,7 @@ OwnAddress own_address(const IpAddress& address) {
     OwnAddress result;
     rudder_own_key(&result.key, words, family);
     result.hash = rudder_own_hash(words, family);
+    result.bit = rudder_own_bit(words, family);
     return result;
 }
 
@@ -73,7 +75,7 @@ Status write_own_addresses(BlobWriter& blob, const Topology& topology, rudder_bl
     std::vector<OwnAddress> addresses;
     for (const IpAddress& address : own_addresses(topology)) {
         addresses.push_back(own_address(address));
-        (address.family == IpFamily::v4 ? header.own_v4 : header.own_v6) |= rudder_own_bit(addresses.back().hash);
+        (address.family == IpFamily::v4 ? header.own_v4 : header.own_v6) |= addresses.back().bit;
     }
     std::size_t size = std::bit_ceil(2 * addresses.size() + 1);
     auto table = hash_addresses(addresses, size);
