@@ -143,7 +143,7 @@ struct rudder_scratch {
 	__u32 is_cloning;                /* a clone redirect is under way, and no other packet has used this memory yet */
 	__u32 mark;                      /* of the packet as it came: 0 if it is not ours; see rudder_mark.h */
 	__u32 rank;                      /* of the rule it matched */
-	__u16 is_transport_changed;      /* the frame carries an earlier copy's ports or checksum */
+	__u16 transport_changed;         /* RUDDER_CHANGED_*: what the frame carries of an earlier copy */
 	__u16 is_header_added;           /* an Ethernet header was put before a layer-3 frame */
 	__u32 macs[3];                   /* new destination and source MAC */
 	struct rudder_forward forward;
@@ -151,7 +151,10 @@ struct rudder_scratch {
 	struct rudder_key key;
 	struct rudder_original original;
 	struct rudder_target target;     /* the one being served: global functions cannot be given the blob */
+	__u16 reserved;                  /* an Ethernet header before rewritten.ip, where a frame has it */
+	__u8 ethernet[14];
 	struct rudder_rewritten rewritten;
+	__u32 pseudo_difference;         /* of an earlier copy, in the frame's transport checksum: see transport_changed */
 	struct rudder_way way;           /* of target */
 	__u32 gateway_be[4];             /* of a way by routing table */
 	__u32 taken_target;              /* index of target */

@@ -22,6 +22,8 @@ static __always_inline int rudder_store_packet(struct __sk_buff *skb, struct rud
 
 	if (reason != RUDDER_REASON_NONE)
 		return reason;
+	if (with_ethernet && rudder_is_frame4(s))
+		return rudder_store_frame4(skb, s);
 	reason = rudder_store_ip(skb, s, s->rewritten.ip);
 	if (reason != RUDDER_REASON_NONE || !with_ethernet)
 		return reason;
@@ -233,7 +235,7 @@ static __always_inline int rudder_send_copy(struct __sk_buff *skb, struct rudder
 	if (reason == RUDDER_REASON_NONE && with_ethernet && s->is_layer3_hook)
 		reason = s->is_original_passing ? RUDDER_REASON_NOT_WRITABLE : rudder_add_header(skb, s);
 	if (reason == RUDDER_REASON_NONE)
-		reason = rudder_restore_transport(skb, s);
+		reason = rudder_rewind_transport(skb, s);
 	if (reason == RUDDER_REASON_NONE)
 		reason = rudder_store_packet(skb, s, with_ethernet);
 	if (reason != RUDDER_REASON_NONE)

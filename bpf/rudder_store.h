@@ -96,17 +96,21 @@ static __always_inline int rudder_store_transport(struct __sk_buff *skb, struct 
 	__u32 checksum = offset + s->packet.l4_checksum;
 	__u64 flags = rudder_zero_means_none(&s->packet) ? BPF_F_MARK_MANGLED_0 : 0;
 	int is_summed = !flags || rudder_saved_checksum(s) != 0;
+	__u32 difference = new->pseudo_difference;
 
 	if (new->changed & RUDDER_CHANGED_PORTS) {
-		s->is_transport_changed = 1;
+		s->transport_changed |= RUDDER_CHANGED_PORTS;
 		if (bpf_skb_store_bytes(skb, offset, new->ports_be, 4, is_summed ? 0 : BPF_F_RECOMPUTE_CSUM))
 			return RUDDER_REASON_NOT_WRITABLE;
 		if (is_summed && bpf_l4_csum_replace(skb, checksum, 0, new->port_difference, flags))
 			return RUDDER_REASON_NOT_WRITABLE;
 	}
 	if (new->changed & RUDDER_CHANGED_PSEUDO && is_summed) {
-		s->is_transport_changed = 1;
-		if (bpf_l4_csum_replace(skb, checksum, 0, new->pseudo_difference, flags | BPF_F_PSEUDO_HDR))
+		if (s->transport_changed & RUDDER_CHANGED_PSEUDO)
+			difference = rudder_sum_fold32((__u64)difference + (__u32)~s->pseudo_difference);
+		s->transport_changed |= RUDDER_CHANGED_PSEUDO;
+		s->pseudo_difference = new->pseudo_difference;
+		if (bpf_l4_csum_replace(skb, checksum, 0, difference, flags | BPF_F_PSEUDO_HDR))
 			return RUDDER_REASON_NOT_WRITABLE;
 	}
 	return RUDDER_REASON_NONE;
@@ -118,15 +122,24 @@ static __always_inline int rudder_restore_transport(struct __sk_buff *skb, struc
 	__u32 offset = s->packet.l4_offset + rudder_added_bytes(s);
 	__u16 checksum = rudder_saved_checksum(s);
 
-	if (!s->is_transport_changed)
+	if (!s->transport_changed)
 		return RUDDER_REASON_NONE;
 	if (bpf_skb_store_bytes(skb, offset + s->packet.l4_checksum, &checksum, 2, BPF_F_RECOMPUTE_CSUM))
 		return RUDDER_REASON_NOT_WRITABLE;
 	if (s->packet.flags & RUDDER_PKT_HAS_PORTS &&
 	    bpf_skb_store_bytes(skb, offset, s->original.transport, 4, BPF_F_RECOMPUTE_CSUM))
 		return RUDDER_REASON_NOT_WRITABLE;
-	s->is_transport_changed = 0;
+	s->transport_changed = 0;
 	return RUDDER_REASON_NONE;
+}
+
+/* Before the next copy. From addresses to addresses the checksum goes by their difference. */
+static __always_inline int rudder_rewind_transport(struct __sk_buff *skb, struct rudder_scratch *s)
+{
+	if ((s->transport_changed | s->rewritten.changed) == RUDDER_CHANGED_PSEUDO &&
+	    s->rewritten.changed == RUDDER_CHANGED_PSEUDO)
+		return RUDDER_REASON_NONE;
+	return rudder_restore_transport(skb, s);
 }
 
 static __always_inline int rudder_store_ip(struct __sk_buff *skb, struct rudder_scratch *s, const __u32 *ip)
@@ -147,6 +160,22 @@ static __always_inline int rudder_store_ethernet(struct __sk_buff *skb, struct r
 	if (s->is_header_added && bpf_skb_store_bytes(skb, 12, &type_be, 2, 0))
 		return RUDDER_REASON_NOT_WRITABLE;
 	return bpf_skb_store_bytes(skb, 0, macs, 12, 0) ? RUDDER_REASON_NOT_WRITABLE : 0;
+}
+
+/* scratch->macs and scratch->rewritten.ip of an IPv4 frame without a tag in band: they are neighbours, so one store does. No
+ * sum of the kernel's covers the first, and the second sums up to the same. */
+static __always_inline int rudder_store_frame4(struct __sk_buff *skb, struct rudder_scratch *s)
+{
+	for (int i = 0; i < 3; i++)
+		rudder_store32_be(s->ethernet + i * 4, s->macs[i]);
+	*(__u16 *)(s->ethernet + 12) = RUDDER_SWAP16(RUDDER_ETHERTYPE_IPV4);
+	return bpf_skb_store_bytes(skb, 0, s->ethernet, RUDDER_ETH_BYTES + RUDDER_IPV4_BYTES, 0) ?
+		       RUDDER_REASON_NOT_WRITABLE : 0;
+}
+
+static __always_inline int rudder_is_frame4(const struct rudder_scratch *s)
+{
+	return s->packet.family == 4 && s->packet.l3_offset == RUDDER_ETH_BYTES && !s->is_layer3_hook;
 }
 
 /* A layer-3 frame gets room for an Ethernet header. Cannot be undone: what can fail later must have been made sure

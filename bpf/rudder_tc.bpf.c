@@ -228,7 +228,7 @@ int rudder_classify(struct __sk_buff *skb)
 	*(volatile __u32 *)&s->direction = direction;
 	*(volatile __u32 *)&s->mark = mark;
 	s->frame_bytes = skb->len;
-	s->is_transport_changed = 0;
+	s->transport_changed = 0;
 	s->is_header_added = 0;
 	blob = rudder_active_blob();
 	if (!blob)
