@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 namespace rudder {
 namespace {
@@ -24,7 +25,9 @@ IpAddress without_host_bits(IpAddress address, unsigned length) {
 }  // namespace
 
 bool IpPrefix::contains(const IpAddress& other) const {
-    return address.family == other.family && without_host_bits(other, length) == address;
+    const std::size_t whole = length / 8;
+    if (address.family != other.family || std::memcmp(address.bytes.data(), other.bytes.data(), whole) != 0) return false;
+    return length % 8 == 0 || (other.bytes[whole] & mask_byte(length, whole)) == address.bytes[whole];
 }
 
 bool IpPrefix::contains(const IpPrefix& other) const {

@@ -237,7 +237,7 @@ private:
         ++pos_;
         while (pos_ < bytes_.size() && bytes_[pos_] != '\n') {
             const char byte = bytes_[pos_];
-            if (k_is_word_byte[static_cast<unsigned char>(byte)]) {
+            if (byte == '.' || k_is_word_byte[static_cast<unsigned char>(byte)]) {
                 ++pos_;
                 continue;
             }

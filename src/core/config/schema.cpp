@@ -273,8 +273,10 @@ std::span<const KeySpec> rows_about(TableBit table) {
 
 const KeySpec* find_key(TableBit table, std::string_view key) {
     const auto rows = rows_about(table);
-    const auto found = std::find_if(rows.begin(), rows.end(),
-                                    [&](const KeySpec& spec) { return (spec.tables & table) != 0 && spec.key == key; });
+    const auto found = std::find_if(rows.begin(), rows.end(), [&](const KeySpec& spec) {
+        return (spec.tables & table) != 0 && spec.key.size() == key.size() && spec.key.front() == key.front() &&
+               spec.key == key;
+    });
     return found == rows.end() ? nullptr : &*found;
 }
 

@@ -71,8 +71,10 @@ bool is_small(const SourceFile& file, const std::vector<Chunk>& chunks, const Li
 }  // namespace
 
 const ConfigEntry* find_entry(const ConfigTable& table, std::string_view key) {
-    const auto found =
-        std::find_if(table.begin(), table.end(), [&](const ConfigEntry& entry) { return entry.key == key; });
+    // Most keys differ in length or at their first byte.
+    const auto found = std::find_if(table.begin(), table.end(), [&](const ConfigEntry& entry) {
+        return entry.key.size() == key.size() && entry.key.front() == key.front() && entry.key == key;
+    });
     return found == table.end() ? nullptr : &*found;
 }
 

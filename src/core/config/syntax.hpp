@@ -48,7 +48,7 @@ struct ConfigEntry {
     ConfigValue value;
 };
 
-/// The value of `key`, null if there is none.
+/// The value of `key`, which is not empty; null if there is none.
 [[nodiscard]] const ConfigEntry* find_entry(const ConfigTable& table, std::string_view key);
 
 /// "a string", "an integer", ... for messages.
