@@ -18,6 +18,19 @@ std::string json_to_text(const Json& document) {
     return document.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+std::string json_to_text(const Json& object, std::string_view list, std::size_t count,
+                         const std::function<Json(std::size_t)>& item) {
+    Json with_list = object;
+    with_list[std::string(list)] = Json::array();
+    std::string text = json_to_text(with_list);
+    text.resize(text.size() - 2);  // "]}"
+    for (std::size_t i = 0; i < count; ++i) {
+        if (i != 0) text += ',';
+        text += json_to_text(item(i));
+    }
+    return text += "]}";
+}
+
 Json diagnostics_json(const Diagnostics& diagnostics) {
     Json document = Json::parse(render_json(diagnostics), nullptr, false);
     return document.is_discarded() ? Json::array() : document["diagnostics"];

@@ -5,8 +5,11 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 
 /// What the documents have in common.
 namespace rudder {
@@ -18,6 +21,11 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Json report_head(const Snapshot& snapshot);
 /// Compact text; bytes that are not UTF-8 become U+FFFD.
 [[nodiscard]] std::string json_to_text(const Json& document);
+
+/// The text of an object with one more member behind those it has, a list of `count` items. Each of them is a tree only while it
+/// is written: all trees of a large policy take several times the memory of the daemon.
+[[nodiscard]] std::string json_to_text(const Json& object, std::string_view list, std::size_t count,
+                                       const std::function<Json(std::size_t)>& item);
 
 /// Findings in the shape of `render_json`: an array.
 [[nodiscard]] Json diagnostics_json(const Diagnostics& diagnostics);

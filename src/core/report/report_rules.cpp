@@ -215,10 +215,8 @@ private:
 
 std::string report_rules(const Snapshot& snapshot) {
     const RuleReporter reporter(snapshot);
-    Json document = report_head(snapshot);
-    Json& rules = document["rules"] = Json::array();
-    for (std::size_t rank = 0; rank < snapshot.policy.rules.size(); ++rank) rules.push_back(reporter.rule_json(rank));
-    return json_to_text(document);
+    return json_to_text(report_head(snapshot), "rules", snapshot.policy.rules.size(),
+                        [&](std::size_t rank) { return reporter.rule_json(rank); });
 }
 
 }  // namespace rudder

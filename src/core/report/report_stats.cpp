@@ -42,19 +42,16 @@ std::string report_stats(const Snapshot& snapshot) {
     const CountIndex counts(snapshot);
     Json document = report_head(snapshot);
     CounterValue total;
-    Json rules = Json::array();
-    for (std::size_t rank = 0; rank < snapshot.policy.rules.size(); ++rank) {
-        const Rule& rule = snapshot.policy.rules[rank];
+    for (const Rule& rule : snapshot.policy.rules) {
         const CounterValue value = counts.value({rule.name, -1});
         total.packets += value.packets;
         total.bytes += value.bytes;
-        rules.push_back(rule_json(rule, rank, counts));
     }
     document["packets"] = total.packets;
     document["bytes"] = total.bytes;
     document["reasons"] = reasons_json(snapshot.reasons);
-    document["rules"] = std::move(rules);
-    return json_to_text(document);
+    return json_to_text(document, "rules", snapshot.policy.rules.size(),
+                        [&](std::size_t rank) { return rule_json(snapshot.policy.rules[rank], rank, counts); });
 }
 
 }  // namespace rudder

@@ -64,10 +64,9 @@ std::optional<Call> parse_call(std::string_view bytes) {
     return call;
 }
 
-std::string reply(std::string_view parameters) {
-    std::string text = R"({"parameters":)";
-    text.append(parameters).append("}").push_back('\0');
-    return text;
+std::string reply(std::string parameters) {
+    parameters.insert(0, R"({"parameters":)").append("}").push_back('\0');
+    return parameters;
 }
 
 std::string error_reply(std::string_view error, std::string_view parameters) {

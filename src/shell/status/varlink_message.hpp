@@ -19,7 +19,7 @@ struct Call {
 [[nodiscard]] std::optional<Call> parse_call(std::string_view bytes);
 
 /// Answers, NUL included. `parameters` is a JSON object as text and goes in as it is.
-[[nodiscard]] std::string reply(std::string_view parameters);
+[[nodiscard]] std::string reply(std::string parameters);
 [[nodiscard]] std::string error_reply(std::string_view error, std::string_view parameters = "{}");
 
 /// One interface: its name, its description in the Varlink definition language, and its methods.
