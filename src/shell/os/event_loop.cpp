@@ -59,8 +59,12 @@ Result<std::unique_ptr<Timer>> Timer::open(sd_event* loop, std::function<void()>
 }
 
 void Timer::start(std::chrono::microseconds delay) {
+    // From now, not from the start of this turn of the loop: a load or a report may have taken a second of it.
+    timespec now{};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    const auto now_us = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(now.tv_nsec) / 1000;
     // Neither call fails for a valid time source of this loop.
-    (void)sd_event_source_set_time_relative(source_.get(), static_cast<std::uint64_t>(delay.count()));
+    (void)sd_event_source_set_time(source_.get(), now_us + static_cast<std::uint64_t>(delay.count()));
     (void)sd_event_source_set_enabled(source_.get(), SD_EVENT_ONESHOT);
 }
 

@@ -39,11 +39,13 @@ struct Serving {
     std::string path = top.path("socket");
     std::string answer = R"({"ok":true})";
     int calls = 0;
+    std::chrono::milliseconds work{0};  ///< how long an answer takes to make
     std::unique_ptr<VarlinkServer> server;
 
     explicit Serving(VarlinkLimits limits = {}) {
         server = std::move(VarlinkServer::open(loop.get(), path, 0660, {"io.test", "interface io.test\n"}, [this](const varlink::Call& call) {
                      ++calls;
+                     for (const auto end = std::chrono::steady_clock::now() + work; std::chrono::steady_clock::now() < end;) {}
                      return call.method == "io.test.Echo" ? varlink::reply(answer) : varlink::method_not_found(call);
                  }, limits)).value();
     }
@@ -197,6 +199,19 @@ TEST_CASE("who does not read is dropped and holds up nobody") {
     CHECK(s.server->client_count() == 1);
     CHECK(s.ask(k_echo).size() > (4u << 20));
     CHECK(s.loop.run_until([&] { return s.server->client_count() == 0; }));
+}
+
+TEST_CASE("a long answer may have taken longer to make than a client may rest") {
+    VarlinkLimits limits;
+    limits.patience = 300ms;
+    Serving s(limits);
+    s.work = 400ms;
+    s.answer = "{\"x\":\"" + std::string(4u << 20, 'x') + "\"}";
+    const UniqueFd fd = connect_to(s.path);
+    Serving::send(fd.get(), k_echo);
+    REQUIRE(s.loop.run_until([&] { return s.calls == 1; }));
+    s.loop.run_for(20ms);
+    CHECK(s.receive(fd.get()).size() > (4u << 20));
 }
 
 TEST_CASE("at the limit an idle client makes room for a new one") {

@@ -132,7 +132,7 @@ class RudderstatTest(unittest.TestCase):
                 run = self.run_stat("rules", "--socket", service.path)
                 self.assertEqual((run.returncode, run.stdout), (69, ""))
 
-    def test_a_silent_daemon_is_given_up_after_two_seconds(self):
+    def test_a_silent_daemon_is_given_up_after_five_seconds(self):
         release = threading.Event()
         self.addCleanup(release.set)
         service = self.service(lambda *_: release.wait(10))
@@ -140,7 +140,7 @@ class RudderstatTest(unittest.TestCase):
         run = self.run_stat("rules", "--socket", service.path)
         self.assertEqual(run.returncode, 69)
         self.assertIn("does not answer", run.stderr)
-        self.assertLess(time.monotonic() - begin, 6)
+        self.assertLess(time.monotonic() - begin, 9)
 
     def growing(self):
         state = {"samples": 0}
