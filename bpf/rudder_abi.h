@@ -344,6 +344,16 @@ struct rudder_failure_key {
 #define RUDDER_OFFSET __builtin_offsetof
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_packet) == 80, "rudder_packet");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, src_port) == 32, "rudder_packet.src_port");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, dst_port) == 34, "rudder_packet.dst_port");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, family) == 36, "rudder_packet.family");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, protocol) == 37, "rudder_packet.protocol");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, tos) == 38, "rudder_packet.tos");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, ttl) == 39, "rudder_packet.ttl");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, flags) == 40, "rudder_packet.flags");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, l3_offset) == 41, "rudder_packet.l3_offset");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, l4_offset) == 42, "rudder_packet.l4_offset");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, vlan_tci) == 44, "rudder_packet.vlan_tci");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, l3_bytes) == 46, "rudder_packet.l3_bytes");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, hook_class) == 48, "rudder_packet.hook_class");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, icmp) == 52, "rudder_packet.icmp");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, src_mac) == 64, "rudder_packet.src_mac");

@@ -151,8 +151,8 @@ struct rudder_scratch {
 	struct rudder_key key;
 	struct rudder_original original;
 	struct rudder_target target;     /* the one being served: global functions cannot be given the blob */
-	__u16 reserved;                  /* an Ethernet header before rewritten.ip, where a frame has it */
-	__u8 ethernet[14];
+	__u16 reserved;
+	__u8 ethernet[14];               /* before rewritten.ip, as in a frame: both are written in one store */
 	struct rudder_rewritten rewritten;
 	__u32 pseudo_difference;         /* of an earlier copy, in the frame's transport checksum: see transport_changed */
 	struct rudder_way way;           /* of target */
@@ -169,6 +169,10 @@ struct rudder_scratch {
 	__u32 cut_bytes;                 /* to how many bytes */
 	__u32 is_cut;                    /* it has done so, or need not */
 };
+
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_scratch, rewritten) ==
+			     RUDDER_OFFSET(struct rudder_scratch, ethernet) + RUDDER_ETH_BYTES, "one store");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_rewritten, ip) == 0, "one store");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

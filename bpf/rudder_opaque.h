@@ -4,12 +4,15 @@
 
 #ifdef __cplusplus
 #define RUDDER_INLINE inline __attribute__((always_inline))
-#define RUDDER_NO_UNROLL
-#define RUDDER_UNROLL
 #else
 #define RUDDER_INLINE __inline __attribute__((always_inline, unused))
+#endif
+#ifdef __bpf__
 #define RUDDER_NO_UNROLL _Pragma("clang loop unroll(disable)")
 #define RUDDER_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define RUDDER_NO_UNROLL
+#define RUDDER_UNROLL
 #endif
 
 /* Hides from the compiler where a value came from. For offsets, so that the verifier sees bounds check and access on

@@ -16,20 +16,6 @@
 #include "rudder_verdict.h"
 #include "rudder_way.h"
 
-static __always_inline int rudder_store_packet(struct __sk_buff *skb, struct rudder_scratch *s, int with_ethernet)
-{
-	int reason = rudder_store_transport(skb, s);
-
-	if (reason != RUDDER_REASON_NONE)
-		return reason;
-	if (with_ethernet && rudder_is_frame4(s))
-		return rudder_store_frame4(skb, s);
-	reason = rudder_store_ip(skb, s, s->rewritten.ip);
-	if (reason != RUDDER_REASON_NONE || !with_ethernet)
-		return reason;
-	return rudder_store_ethernet(skb, s, s->macs);
-}
-
 /* ---- steer ------------------------------------------------------------------------------------- */
 
 /* The kernel resolves after the program; the destination MAC must not look like a group's then. */

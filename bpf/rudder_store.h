@@ -108,10 +108,11 @@ static __always_inline int rudder_store_transport(struct __sk_buff *skb, struct 
 	if (new->changed & RUDDER_CHANGED_PSEUDO && is_summed) {
 		if (s->transport_changed & RUDDER_CHANGED_PSEUDO)
 			difference = rudder_sum_fold32((__u64)difference + (__u32)~s->pseudo_difference);
-		s->transport_changed |= RUDDER_CHANGED_PSEUDO;
-		s->pseudo_difference = new->pseudo_difference;
 		if (bpf_l4_csum_replace(skb, checksum, 0, difference, flags | BPF_F_PSEUDO_HDR))
 			return RUDDER_REASON_NOT_WRITABLE;
+		/* Only now: after a failure the next copy must go on from what the frame really holds. */
+		s->transport_changed |= RUDDER_CHANGED_PSEUDO;
+		s->pseudo_difference = new->pseudo_difference;
 	}
 	return RUDDER_REASON_NONE;
 }
@@ -126,6 +127,7 @@ static __always_inline int rudder_restore_transport(struct __sk_buff *skb, struc
 		return RUDDER_REASON_NONE;
 	if (bpf_skb_store_bytes(skb, offset + s->packet.l4_checksum, &checksum, 2, BPF_F_RECOMPUTE_CSUM))
 		return RUDDER_REASON_NOT_WRITABLE;
+	s->transport_changed = RUDDER_CHANGED_PORTS; /* at most: whoever comes here again begins anew */
 	if (s->packet.flags & RUDDER_PKT_HAS_PORTS &&
 	    bpf_skb_store_bytes(skb, offset, s->original.transport, 4, BPF_F_RECOMPUTE_CSUM))
 		return RUDDER_REASON_NOT_WRITABLE;
@@ -176,6 +178,21 @@ static __always_inline int rudder_store_frame4(struct __sk_buff *skb, struct rud
 static __always_inline int rudder_is_frame4(const struct rudder_scratch *s)
 {
 	return s->packet.family == 4 && s->packet.l3_offset == RUDDER_ETH_BYTES && !s->is_layer3_hook;
+}
+
+/* The headers as they were computed. */
+static __always_inline int rudder_store_packet(struct __sk_buff *skb, struct rudder_scratch *s, int with_ethernet)
+{
+	int reason = rudder_store_transport(skb, s);
+
+	if (reason != RUDDER_REASON_NONE)
+		return reason;
+	if (with_ethernet && rudder_is_frame4(s))
+		return rudder_store_frame4(skb, s);
+	reason = rudder_store_ip(skb, s, s->rewritten.ip);
+	if (reason != RUDDER_REASON_NONE || !with_ethernet)
+		return reason;
+	return rudder_store_ethernet(skb, s, s->macs);
 }
 
 /* A layer-3 frame gets room for an Ethernet header. Cannot be undone: what can fail later must have been made sure

@@ -94,7 +94,7 @@ private:
     }
 
     void parse_files(const std::vector<SourceFile>& files) {
-        files_.reserve(files.size());  // places point into it
+        files_.reserve(files.size());
         for (const SourceFile& file : files) {
             if (is_full()) return mark_incomplete();
             if (is_list_file(file.path)) {

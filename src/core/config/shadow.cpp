@@ -178,7 +178,8 @@ private:
 
     /// Mostly that of the rule before.
     std::uint32_t place_of(const Match& match) {
-        if (last_place_ == places_.end() || last_place_->first.first != match.interface || last_place_->first.second != match.direction) {
+        if (last_place_ == places_.end() || last_place_->first.first != match.interface ||
+            last_place_->first.second != match.direction) {
             const auto next = static_cast<std::uint32_t>(places_.size());
             last_place_ = places_.emplace(std::pair(match.interface, match.direction), next).first;
         }
