@@ -106,11 +106,11 @@ def _resolve(host):
 
 
 def _refuse(server):
-    question, client = server.recvfrom(2000)
-    while client:
-        server.sendto(question[:2] + b"\x80\x05" + question[4:], client)
+    with server, contextlib.suppress(BrokenPipeError):  # the last question may have come before the end
         question, client = server.recvfrom(2000)
-    server.close()
+        while client:
+            server.sendto(question[:2] + b"\x80\x05" + question[4:], client)
+            question, client = server.recvfrom(2000)
 
 
 def _questions_follow_answers(example, resolvers):
