@@ -32,7 +32,7 @@ struct {
 	__array(values, struct {
 		__uint(type, BPF_MAP_TYPE_ARRAY);
 		__uint(max_entries, 1);
-		__uint(map_flags, BPF_F_RDONLY_PROG);
+		__uint(map_flags, BPF_F_RDONLY_PROG | BPF_F_MMAPABLE);
 		__uint(key_size, sizeof(__u32));
 		__uint(value_size, RUDDER_DEFAULT_BLOB_BYTES);
 	});

@@ -57,7 +57,7 @@ rudder_next_hop record_of(const NextHopEntry& entry) {
 int create_blob_map(std::uint32_t bytes) {
     bpf_map_create_opts options{};
     options.sz = sizeof(options);
-    options.map_flags = BPF_F_RDONLY_PROG;
+    options.map_flags = BPF_F_RDONLY_PROG | BPF_F_MMAPABLE;
     return bpf_map_create(BPF_MAP_TYPE_ARRAY, "blob", sizeof(std::uint32_t), bytes, 1, &options);
 }
 

@@ -233,7 +233,7 @@ std::vector<int> BpfObject::own_map_fds() const {
 Result<int> create_blob_map(std::uint32_t blob_bytes) {
     bpf_map_create_opts options{};
     options.sz = sizeof(options);
-    options.map_flags = BPF_F_RDONLY_PROG;
+    options.map_flags = BPF_F_RDONLY_PROG | BPF_F_MMAPABLE;  // nobody maps it, but so it begins at a page: see HACKING.md
     const int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "rudder_blob", sizeof(std::uint32_t), blob_bytes, 1, &options);
     if (fd < 0) {
         Error error = os_error("create a blob map of " + std::to_string(blob_bytes) + " bytes", fd);

@@ -130,7 +130,7 @@ Status KernelPrograms::open(std::size_t tier) {
 }
 
 Status KernelPrograms::make_generation() {
-    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_RDONLY_PROG);
+    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_RDONLY_PROG | BPF_F_MMAPABLE);
     const int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "generation", 4, skeleton_->rodata->blob_bytes, 1, &options);
     if (fd < 0) {
         return failure("create the generation");
