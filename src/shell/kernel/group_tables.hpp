@@ -3,34 +3,27 @@
 
 #include "core/base/result.hpp"
 #include "core/compile/group_table.hpp"
-
-#include <rudder_abi.h>
+#include "shell/kernel/array_mapping.hpp"
 
 #include <cstdint>
+#include <utility>
 
 namespace rudder {
 
 /// The group tables of rudder_abi.h, mapped into this process and read by packets at the same time.
-/// *Ownership*: the mapping; the map's descriptor stays with the caller.
+/// *Ownership*: the mapping; the map's descriptor stays with the caller, who keeps it open.
 class GroupTables {
 public:
-    /// Maps `slots` tables of the map behind `map_fd`. *Errors*: the kernel cannot map arrays (before 5.5), ENOMEM.
+    /// `slots` tables in the map behind `map_fd`. *Errors*: the kernel cannot map arrays (before 5.5), ENOMEM.
     static Result<GroupTables> map(int map_fd, std::uint32_t slots);
 
-    GroupTables(GroupTables&& other) noexcept;
-    GroupTables& operator=(GroupTables&& other) noexcept;
-    GroupTables(const GroupTables&) = delete;
-    GroupTables& operator=(const GroupTables&) = delete;
-    ~GroupTables();
-
-    /// Fills one table, each entry in one store; no system call. *Errors*: no such slot (ERANGE).
+    /// Fills one table, each entry in one store. *Errors*: no such slot (ERANGE); ENOMEM for the first write to some slots.
     Status write(std::uint32_t slot, const GroupEntry& entry);
 
 private:
-    GroupTables(rudder_group_table* tables, std::uint32_t slots) : tables_(tables), slots_(slots) {}
+    explicit GroupTables(ArrayMapping tables) : tables_(std::move(tables)) {}
 
-    rudder_group_table* tables_ = nullptr;
-    std::uint32_t slots_ = 0;
+    ArrayMapping tables_;
 };
 
 }  // namespace rudder

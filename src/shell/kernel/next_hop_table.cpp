@@ -1,23 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shell/kernel/next_hop_table.hpp"
 
-#include "shell/os/os_error.hpp"
-
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <cerrno>
+#include <cstddef>
 #include <cstring>
-#include <string>
 #include <utility>
 
 namespace rudder {
 namespace {
-
-std::size_t mapped_bytes(std::uint32_t entries) {
-    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-    return (entries * sizeof(rudder_next_hop) + page - 1) / page * page;
-}
 
 std::uint64_t mac_word(const MacAddress& mac, std::uint16_t flags) {
     std::uint64_t word = 0;
@@ -46,37 +35,23 @@ rudder_next_hop next_hop_layout(const NextHopEntry& entry) {
 }
 
 Result<NextHopTable> NextHopTable::map(int map_fd, std::uint32_t entries) {
-    void* address = mmap(nullptr, mapped_bytes(entries), PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
-    if (address == MAP_FAILED) {
-        return os_error("map the next-hop table", errno);
+    Result<ArrayMapping> slots = ArrayMapping::map(map_fd, sizeof(rudder_next_hop), entries);
+    if (!slots) {
+        return slots.error().within("next-hop table");
     }
-    return NextHopTable(static_cast<rudder_next_hop*>(address), entries);
-}
-
-NextHopTable::NextHopTable(NextHopTable&& other) noexcept
-    : slots_(std::exchange(other.slots_, nullptr)), entries_(other.entries_) {}
-
-NextHopTable& NextHopTable::operator=(NextHopTable&& other) noexcept {
-    std::swap(slots_, other.slots_);
-    std::swap(entries_, other.entries_);
-    return *this;
-}
-
-NextHopTable::~NextHopTable() {
-    if (slots_ != nullptr) {
-        munmap(slots_, mapped_bytes(entries_));
-    }
+    return NextHopTable(std::move(slots).value());
 }
 
 Status NextHopTable::write(std::uint32_t slot, const NextHopEntry& entry) {
-    if (slot >= entries_) {
-        return Error{"write next-hop slot " + std::to_string(slot) + ": the table has " + std::to_string(entries_), ERANGE};
+    const Result<char*> place = slots_.entry(slot);
+    if (!place) {
+        return place.error().within("write the next-hop table");
     }
     const rudder_next_hop wanted = next_hop_layout(entry);
     std::uint64_t wanted_words[sizeof(rudder_next_hop) / sizeof(std::uint64_t)];
     std::memcpy(wanted_words, &wanted, sizeof(wanted));
-    auto* words = reinterpret_cast<std::uint64_t*>(slots_ + slot);
-    const rudder_next_hop& present = slots_[slot];
+    auto* words = reinterpret_cast<std::uint64_t*>(*place);
+    const auto& present = *reinterpret_cast<const rudder_next_hop*>(*place);
     const bool is_same_way = present.ifindex == wanted.ifindex &&
                              std::memcmp(present.gateway_be, wanted.gateway_be, sizeof(wanted.gateway_be)) == 0;
     if (!is_same_way) {

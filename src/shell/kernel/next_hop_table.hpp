@@ -3,35 +3,29 @@
 
 #include "core/base/result.hpp"
 #include "core/compile/image.hpp"
+#include "shell/kernel/array_mapping.hpp"
 
 #include <rudder_abi.h>
 
-#include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace rudder {
 
 /// The next-hop table of rudder_abi.h, mapped into this process and read by packets at the same time.
-/// *Ownership*: the mapping; the map's descriptor stays with the caller.
+/// *Ownership*: the mapping; the map's descriptor stays with the caller, who keeps it open.
 class NextHopTable {
 public:
-    /// Maps `entries` slots of the map behind `map_fd`. *Errors*: the kernel cannot map arrays (before 5.5), ENOMEM.
+    /// A table of `entries` slots in the map behind `map_fd`. *Errors*: the kernel cannot map arrays (before 5.5), ENOMEM.
     static Result<NextHopTable> map(int map_fd, std::uint32_t entries);
 
-    NextHopTable(NextHopTable&& other) noexcept;
-    NextHopTable& operator=(NextHopTable&& other) noexcept;
-    NextHopTable(const NextHopTable&) = delete;
-    NextHopTable& operator=(const NextHopTable&) = delete;
-    ~NextHopTable();
-
-    /// Writes one slot; no system call. *Errors*: no such slot (ERANGE).
+    /// Writes one slot. *Errors*: no such slot (ERANGE); ENOMEM for the first write to a part of the table.
     Status write(std::uint32_t slot, const NextHopEntry& entry);
 
 private:
-    NextHopTable(rudder_next_hop* slots, std::uint32_t entries) : slots_(slots), entries_(entries) {}
+    explicit NextHopTable(ArrayMapping slots) : slots_(std::move(slots)) {}
 
-    rudder_next_hop* slots_ = nullptr;
-    std::uint32_t entries_ = 0;
+    ArrayMapping slots_;
 };
 
 /// The entry in the layout of the table. *Byte order*: MACs and gateway network, the rest host.
