@@ -297,8 +297,9 @@ struct rudder_group_table {
 
 /* ---- counters -------------------------------------------------------------------------------- */
 
-/* BPF_MAP_TYPE_PERCPU_ARRAY, index = counter slot of a rule or a target. A rule counts each packet it
- * matched; a target counts each packet or copy sent to it. `bytes` are skb->len at the hook. */
+/* BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, index = number of a CPU; each value is an array of these, index = counter slot of a
+ * rule or a target. A rule counts each packet it matched; a target counts each packet or copy sent to it. `bytes` are skb->len
+ * at the hook. */
 struct rudder_counter {
 	__u64 packets;
 	__u64 bytes;

@@ -23,6 +23,10 @@ int rudder_excluded_address(__u32 unit);
 #define RUDDER_DEFAULT_BLOB_BYTES 65536u
 const volatile __u32 blob_bytes = RUDDER_DEFAULT_BLOB_BYTES;
 
+/* Counters of this tier, on each CPU. Set before loading, together with the value size of `counters`. */
+#define RUDDER_DEFAULT_COUNTER_SLOTS 4096u
+const volatile __u32 counter_slots = RUDDER_DEFAULT_COUNTER_SLOTS;
+
 /* Key 0 -> the active generation's map, whose key 0 -> its blob. Invariants I1, I3, I5. Written by rudderd, one
  * update per publish. */
 struct {
@@ -78,13 +82,15 @@ struct {
 	__type(value, struct rudder_group_table);
 } group_tables SEC(".maps");
 
-/* Counter slot -> what matched (rule) or was sent (target), per CPU. Written here, read and zeroed by rudderd.
- * The number of slots is the tier's, set before loading. */
+/* CPU -> its counters, struct rudder_counter[counter_slots]: what matched (rule) or was sent (target). Written here, each CPU
+ * its own value; read and zeroed by rudderd in its memory. An array for each slot, per CPU, would cost a packet the kernel's
+ * table of pointers besides, and the kernel half a microsecond for each slot of the tier when it is made. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 4096);
-	__type(key, __u32);
-	__type(value, struct rudder_counter);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* numbers of CPUs, set before loading */
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, RUDDER_DEFAULT_COUNTER_SLOTS * sizeof(struct rudder_counter));
 } counters SEC(".maps");
 
 /* enum rudder_reason -> packets, per CPU. */

@@ -8,12 +8,14 @@
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
 #include <net/if.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <numeric>
 
 namespace rudder::test {
 namespace {
@@ -23,21 +25,10 @@ constexpr std::uint32_t k_checksum_complete = 1u << 2;
 /// cb[0] of tagging.bpf.c.
 constexpr std::uint32_t k_lift = 1, k_hide = 2;
 
-template <class Value>
-std::vector<Value> per_cpu(const bpf_map* map, const void* key) {
-    std::vector<Value> values(static_cast<std::size_t>(libbpf_num_possible_cpus()));
-    if (bpf_map_lookup_elem(bpf_map__fd(map), key, values.data()) != 0) {
-        values.clear();
-    }
-    return values;
-}
-
 std::uint64_t total(const bpf_map* map, const void* key) {
-    std::uint64_t sum = 0;
-    for (const std::uint64_t value : per_cpu<std::uint64_t>(map, key)) {
-        sum += value;
-    }
-    return sum;
+    std::vector<std::uint64_t> values(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+    const bool is_found = bpf_map_lookup_elem(bpf_map__fd(map), key, values.data()) == 0;
+    return is_found ? std::accumulate(values.begin(), values.end(), std::uint64_t{0}) : 0;
 }
 
 rudder_next_hop record_of(const NextHopEntry& entry) {
@@ -78,6 +69,7 @@ Datapath::~Datapath() {
     if (generation_fd_ >= 0) {
         close(generation_fd_);
     }
+    munmap(counters_.data(), counters_.size_bytes());
     tagging_bpf__destroy(tagging_);
     rudder_tc_bpf__destroy(bpf_);
 }
@@ -89,7 +81,9 @@ std::unique_ptr<Datapath> Datapath::load(std::string& why, std::size_t tier) {
         return nullptr;
     }
     bpf->rodata->blob_bytes = tiers()[tier].blob_bytes;
-    bpf_map__set_max_entries(bpf->maps.counters, tiers()[tier].counter_slots);
+    bpf->rodata->counter_slots = tiers()[tier].counter_slots;
+    bpf_map__set_max_entries(bpf->maps.counters, static_cast<std::uint32_t>(libbpf_num_possible_cpus()));
+    bpf_map__set_value_size(bpf->maps.counters, tiers()[tier].counter_slots * static_cast<std::uint32_t>(sizeof(rudder_counter)));
     const int example = create_blob_map(tiers()[tier].blob_bytes);
     bpf_map__set_inner_map_fd(bpf->maps.active, example);
     const int failed = rudder_tc_bpf__load(bpf);
@@ -105,6 +99,11 @@ std::unique_ptr<Datapath> Datapath::load(std::string& why, std::size_t tier) {
         rudder_tc_bpf__destroy(bpf);
         return nullptr;
     }
+    const std::size_t counter_bytes = std::size_t{bpf_map__max_entries(bpf->maps.counters)} * bpf_map__value_size(bpf->maps.counters);
+    void* counters = mmap(nullptr, counter_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(bpf->maps.counters), 0);
+    if (counters == MAP_FAILED) {
+        std::abort();
+    }
     const std::uint32_t key = 0;
     const int program = bpf_program__fd(bpf->progs.rudder_classify);
     bpf_map_update_elem(bpf_map__fd(bpf->maps.programs), &key, &program, BPF_ANY);
@@ -116,7 +115,9 @@ std::unique_ptr<Datapath> Datapath::load(std::string& why, std::size_t tier) {
         bpf_map_update_elem(bpf_map__fd(bpf->maps.stages), &stage, &fd, BPF_ANY);
         stage++;
     }
-    return std::unique_ptr<Datapath>(new Datapath(bpf, tagging, tier));
+    std::unique_ptr<Datapath> loaded(new Datapath(bpf, tagging, tier));
+    loaded->counters_ = {static_cast<rudder_counter*>(counters), counter_bytes / sizeof(rudder_counter)};
+    return loaded;
 }
 
 void Datapath::set_dead(const DeadMembers& dead) {
@@ -241,12 +242,17 @@ void Datapath::detach(std::uint32_t ifindex, Direction direction) {
     bpf_tc_hook_destroy(&hook);
 }
 
+rudder_counter& Datapath::counter(std::size_t cpu, std::uint32_t slot) const {
+    return counters_[cpu * tiers()[tier_].counter_slots + slot];
+}
+
 void Datapath::reset() {
     const auto cpus = static_cast<std::size_t>(libbpf_num_possible_cpus());
-    const std::vector<rudder_counter> no_traffic(cpus);
     const std::vector<std::uint64_t> nothing(cpus);
     for (const auto& [owner, slot] : slots_.counters) {
-        bpf_map_update_elem(bpf_map__fd(bpf_->maps.counters), &slot, no_traffic.data(), BPF_ANY);
+        for (std::size_t cpu = 0; cpu < cpus; ++cpu) {
+            counter(cpu, slot) = {};
+        }
     }
     for (std::uint32_t reason = 0; reason < RUDDER_REASON_COUNT; reason++) {
         bpf_map_update_elem(bpf_map__fd(bpf_->maps.reasons), &reason, nothing.data(), BPF_ANY);
@@ -267,7 +273,8 @@ void Datapath::fill_buckets() {
 Counts Datapath::counts() const {
     Counts counts;
     for (const auto& [owner, slot] : slots_.counters) {
-        for (const rudder_counter& value : per_cpu<rudder_counter>(bpf_->maps.counters, &slot)) {
+        for (std::size_t cpu = 0; cpu < static_cast<std::size_t>(libbpf_num_possible_cpus()); ++cpu) {
+            const rudder_counter value = counter(cpu, slot);
             if (value.packets != 0) {
                 counts.packets[owner] += value.packets;
                 counts.bytes[owner] += value.bytes;

@@ -8,9 +8,11 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
+struct rudder_counter;
 struct rudder_tc_bpf;
 struct tagging_bpf;
 
@@ -81,9 +83,13 @@ private:
     Run test_run(int program, const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat,
                  const Metadata& metadata = {}, std::uint32_t tagging = 0);
 
+    /// What that CPU has counted in the slot, in the memory of the map.
+    [[nodiscard]] rudder_counter& counter(std::size_t cpu, std::uint32_t slot) const;
+
     rudder_tc_bpf* bpf_;
     tagging_bpf* tagging_;
     std::size_t tier_;
+    std::span<rudder_counter> counters_;  ///< of all CPUs, mapped
     int generation_fd_ = -1;
     std::uint64_t generation_ = 0;
     std::vector<std::uint8_t> published_;  ///< image of the active generation

@@ -17,6 +17,8 @@
 #include <cstdio>
 #include <cstring>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <thread>
 
 namespace rudder::test {
@@ -187,6 +189,23 @@ TEST_CASE("a hundred thousand counters are read at once") {
     REQUIRE(values.is_ok());
     CHECK(values->size() == 100000);
     WARN("100000 counters read in " << elapsed.count() << " ms");
+}
+
+TEST_CASE("a tier is loaded without a warning of libbpf") {
+    std::string warnings;
+    BpfKernelOptions options;
+    options.log = [&](LibbpfLevel level, std::string_view text) {
+        if (level == LibbpfLevel::warning) {
+            warnings += text;
+        }
+    };
+    Result<std::unique_ptr<BpfKernel>> kernel = BpfKernel::open(std::move(options));
+    REQUIRE(kernel.is_ok());
+    warnings.clear();
+    for (const std::size_t tier : {0U, 1U}) {
+        REQUIRE((*kernel)->stage(passing_image("a", {}, {}, tier), 1).is_ok());
+    }
+    CHECK(warnings.empty());
 }
 
 TEST_CASE("CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON suffice") {

@@ -1,49 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shell/kernel/bpf_kernel.hpp"
 
+#include "shell/kernel/counter_map.hpp"
 #include "shell/kernel/counters.hpp"
 
 #include <rudder_abi.h>
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 // I6: a slot's value is the base (tiers that are gone) plus what each loaded tier has counted.
 namespace rudder {
-namespace {
-
-void add(std::vector<CounterValue>& sums, const std::vector<CounterValue>& values) {
-    for (std::size_t slot = 0; slot < std::min(sums.size(), values.size()); ++slot) {
-        sums[slot].packets += values[slot].packets;
-        sums[slot].bytes += values[slot].bytes;
-    }
-}
-
-}  // namespace
 
 Status BpfKernel::retire_tier(std::size_t tier) {
-    const BpfObject& object = tiers_.at(tier);
-    const Result<std::vector<CounterValue>> counted =
-        read_counter_map(object.map_fd("counters"), cpus_, object.map_entries("counters"));
-    if (!counted) {
-        return counted.error().within("carry over the counters of the old tier");
+    const CounterMap counters = tiers_.at(tier).counters();
+    std::vector<CounterValue> sums = counter_base_;
+    sums.resize(std::max<std::size_t>(sums.size(), counters.slots));
+    if (Status status = add_counters(counters, sums); !status) {
+        return status.error().within("carry over the counters of the old tier");
     }
-    counter_base_.resize(std::max(counter_base_.size(), counted->size()));
-    add(counter_base_, *counted);
+    counter_base_ = std::move(sums);
     tiers_.erase(tier);
     return {};
 }
 
 Status BpfKernel::clear_counters(const std::vector<std::uint32_t>& slots) {
     for (const auto& [tier, object] : tiers_) {
-        const std::uint32_t entries = object.map_entries("counters");
-        for (const std::uint32_t slot : slots) {
-            if (slot >= entries) {
-                continue;
-            }
-            if (Status status = clear_counter(object.map_fd("counters"), cpus_, slot); !status) {
-                return status;
-            }
+        if (Status status = zero_counters(object.counters(), slots); !status) {
+            return status;
         }
     }
     const std::set<std::uint32_t> set(slots.begin(), slots.end());
@@ -60,14 +45,11 @@ Status BpfKernel::clear_counters(const std::vector<std::uint32_t>& slots) {
 
 Result<std::vector<CounterValue>> BpfKernel::read_counters(std::uint32_t slots) {
     std::vector<CounterValue> sums(slots);
-    add(sums, counter_base_);
+    std::copy_n(counter_base_.begin(), std::min(sums.size(), counter_base_.size()), sums.begin());
     for (const auto& [tier, object] : tiers_) {
-        const std::uint32_t entries = std::min(slots, object.map_entries("counters"));
-        const Result<std::vector<CounterValue>> counted = read_counter_map(object.map_fd("counters"), cpus_, entries);
-        if (!counted) {
-            return counted.error();
+        if (Status status = add_counters(object.counters(), sums); !status) {
+            return status.error();
         }
-        add(sums, *counted);
     }
     return sums;
 }

@@ -8,6 +8,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
+#include <rudder_abi.h>
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
@@ -171,6 +172,20 @@ Status BpfObject::share_maps(const BpfObject& hooks) {
     return {};
 }
 
+Status BpfObject::size_counters(std::uint32_t slots) {
+    const Result<std::uint32_t> cpus = cpu_number_end();
+    if (!cpus) {
+        return cpus.error();
+    }
+    const rudder_tc_bpf& bpf = *skeleton_->bpf;
+    bpf.rodata->counter_slots = slots;
+    int result = bpf_map__set_max_entries(bpf.maps.counters, *cpus);
+    if (result == 0) {
+        result = bpf_map__set_value_size(bpf.maps.counters, slots * static_cast<std::uint32_t>(sizeof(rudder_counter)));
+    }
+    return result == 0 ? Status{} : os_error("set the size of the counters", result);
+}
+
 Result<BpfObject> BpfObject::load_tier(const Tier& tier, const BpfObject& hooks, const LibbpfSink& sink) {
     const std::string operation = "classifier for " + std::to_string(tier.blob_bytes) + " bytes";
     const LibbpfCapture log(sink);
@@ -183,7 +198,6 @@ Result<BpfObject> BpfObject::load_tier(const Tier& tier, const BpfObject& hooks,
     bpf_program__set_autoload(bpf.progs.rudder_ingress, false);
     bpf_program__set_autoload(bpf.progs.rudder_egress, false);
     bpf_program__set_autoload(bpf.progs.rudder_probe_tables, false);
-    bpf_map__set_max_entries(bpf.maps.counters, tier.counter_slots);
     // The kernel takes value size and flags of all generations from this example and then forgets it.
     const Result<int> example = create_blob_map(tier.blob_bytes);
     if (!example) {
@@ -191,7 +205,10 @@ Result<BpfObject> BpfObject::load_tier(const Tier& tier, const BpfObject& hooks,
     }
     const UniqueFd example_owner(*example);
     bpf_map__set_inner_map_fd(bpf.maps.active, example_owner.get());
-    Status status = opened->share_maps(hooks);
+    Status status = opened->size_counters(tier.counter_slots);
+    if (status) {
+        status = opened->share_maps(hooks);
+    }
     if (status) {
         status = opened->load(log);
     }
@@ -215,6 +232,12 @@ int BpfObject::map_fd(const char* name) const {
 
 std::uint32_t BpfObject::map_entries(const char* name) const {
     return bpf_map__max_entries(bpf_object__find_map_by_name(object(), name));
+}
+
+CounterMap BpfObject::counters() const {
+    const bpf_map* map = skeleton_->bpf->maps.counters;
+    const auto slots = bpf_map__value_size(map) / static_cast<std::uint32_t>(sizeof(rudder_counter));
+    return {bpf_map__fd(map), bpf_map__max_entries(map), slots};
 }
 
 std::vector<int> BpfObject::own_map_fds() const {

@@ -3,6 +3,7 @@
 
 #include "core/base/result.hpp"
 #include "core/compile/image.hpp"
+#include "shell/kernel/counter_map.hpp"
 #include "shell/kernel/hook_driver.hpp"
 #include "shell/kernel/libbpf_log.hpp"
 
@@ -32,6 +33,8 @@ public:
     /// Descriptors stay owned by this object. A name that is not in the object is a bug of ours.
     [[nodiscard]] int map_fd(const char* name) const;
     [[nodiscard]] std::uint32_t map_entries(const char* name) const;
+    /// Of a tier instance.
+    [[nodiscard]] CounterMap counters() const;
     [[nodiscard]] const HookProgram& ingress() const { return ingress_; }
     [[nodiscard]] const HookProgram& egress() const { return egress_; }
     [[nodiscard]] const HookProgram& classify() const { return classify_; }
@@ -47,6 +50,7 @@ private:
     [[nodiscard]] bpf_object* object() const;
     Status load(const LibbpfCapture& log);
     Status share_maps(const BpfObject& hooks);
+    Status size_counters(std::uint32_t slots);
     Status fill_stages();
     Status find_program(const char* name, HookProgram& program) const;
 

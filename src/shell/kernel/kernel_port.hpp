@@ -39,7 +39,7 @@ public:
     virtual Status write_next_hop(std::uint32_t slot, const NextHopEntry& entry) = 0;
     /// Fills the table of one group slot, entry by entry: a packet sees the old member or the new one.
     virtual Status write_group(std::uint32_t slot, const GroupEntry& entry) = 0;
-    /// Zeroes counters and failures of slots that no generation uses.
+    /// Zeroes counters and failures of slots that no generation uses, active or not yet freed: packets count while it is done.
     virtual Status clear_counters(const std::vector<std::uint32_t>& slots) = 0;
 
     /// Sums over all CPUs; index = slot, `slots` entries (those of the highest slot in use + 1).
