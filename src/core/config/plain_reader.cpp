@@ -14,7 +14,7 @@ namespace {
 
 /// Keys of a table are searched one by one; tables with more are not plain.
 constexpr std::size_t k_most_keys = 64;
-constexpr std::size_t k_usual_entries = 5;  ///< of a table: saves it from growing
+constexpr std::size_t k_usual_entries = 8;  ///< of a table: saves it from growing
 /// A number of so many digits fits 64 bits.
 constexpr std::size_t k_most_digits = 18;
 
@@ -192,8 +192,10 @@ private:
         if (!take('=')) return false;
         skip_blanks();
         if (table.empty()) table.reserve(k_usual_entries);
-        table.push_back({std::string(key), key_span, {}});
-        return read_value(table.back().value);
+        ConfigEntry& entry = table.emplace_back();
+        entry.key = key;
+        entry.key_span = key_span;
+        return read_value(entry.value);
     }
 
     std::string_view read_key() {
@@ -308,6 +310,10 @@ bool read_plain(const SourceFile& file, const Chunk& chunk, ConfigTable& root) {
     if (chunk.column_shift != 0) return false;
     PlainReader reader(std::string_view(file.bytes).substr(chunk.offset, chunk.length), chunk);
     if (!reader.run()) return false;
+    if (root.empty()) {
+        root = reader.take();
+        return true;
+    }
     for (ConfigEntry& entry : reader.take()) root.push_back(std::move(entry));
     return true;
 }

@@ -2,21 +2,18 @@
 #include "core/config/shadow.hpp"
 
 #include "core/config/codes.hpp"
+#include "core/config/prefix_nesting.hpp"
 #include "core/config/read_rare.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <cstdint>
 #include <initializer_list>
 #include <iterator>
 #include <map>
-#include <memory_resource>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -100,149 +97,117 @@ bool covers(const Match& outer, const Match& inner) {
            covers(outer.dst_ports, inner.dst_ports);
 }
 
-/// Which hashes have been seen: no for most that have not, out of a table small enough for a processor's cache.
-class SeenHashes {
-public:
-    explicit SeenHashes(std::size_t expected) : words_(std::bit_ceil(expected / 2 + 1)) {}
-
-    void add(std::size_t hash) { word_of(hash) |= bit_of(hash); }
-    [[nodiscard]] bool may_hold(std::size_t hash) { return (word_of(hash) & bit_of(hash)) != 0; }
-
-private:
-    [[nodiscard]] std::uint64_t& word_of(std::size_t hash) { return words_[(hash >> 6) & (words_.size() - 1)]; }
-    [[nodiscard]] static std::uint64_t bit_of(std::size_t hash) { return std::uint64_t{1} << (hash & 63); }
-
-    std::vector<std::uint64_t> words_;
-};
-
 /// Rules filed by interfaces, direction and each of their destinations, so that only rules whose destination contains
 /// another's are compared.
 class ShadowSearch {
 public:
-    explicit ShadowSearch(const std::vector<Rule>& rules) : rules_(rules), seen_(rules.size()) {
-        newest_.reserve(rules.size());
+    explicit ShadowSearch(const std::vector<Rule>& rules) : rules_(rules) {
+        places_.reserve(rules.size());
         filed_.reserve(rules.size());
+        destinations_.reserve(rules.size());
+        for (const Rule& rule : rules) {
+            const std::uint32_t place = place_of(rule.match);
+            places_.push_back(place);
+            for (std::size_t i = 0; i < keys_of(rule.match); ++i) destinations_.add(place, rule.match.dst[i]);
+        }
+        destinations_.settle();
+        newest_.resize(destinations_.count(), k_none);
+        newest_of_any_.resize(place_numbers_.size(), k_none);
     }
 
-    /// The earlier rule that takes all packets of rules[rank], if one is found. Files the rule for the later ones.
-    const Rule* visit(std::size_t rank) {
-        const Match& match = rules_[rank].match;
-        const std::uint32_t place = place_of(match);
-        const Rule* found = search(rank, place);
-        if (match.dst.empty()) {
-            file(rank, place, std::nullopt);
-        } else if (match.dst.size() <= k_keys_per_rule) {
-            for (const IpPrefix& prefix : match.dst) file(rank, place, prefix);
-        }
+    /// The earlier rule that takes all packets of the next one, if one is found. Files that rule for those after it.
+    const Rule* visit_next() {
+        const Match& match = rules_[rank_].match;
+        std::uint32_t& newest_of_any = newest_of_any_[places_[rank_]];
+        const Rule* found = search(newest_of_any);
+        if (match.dst.empty()) file(newest_of_any);
+        for (std::size_t i = 0; is_filed(match) && i < match.dst.size(); ++i)
+            file(newest_[destinations_.number_of(next_key_ + i)]);
+        next_key_ += keys_of(match);
+        ++rank_;
         return found;
     }
 
-    bool is_tired() const { return comparisons_ > k_comparisons; }
+    [[nodiscard]] const Rule& next() const { return rules_[rank_]; }
+    [[nodiscard]] bool is_done() const { return rank_ == rules_.size() || is_tired(); }
 
 private:
-    struct Key {
-        std::uint32_t place = 0;
-        std::optional<IpPrefix> dst;
-        bool operator==(const Key&) const = default;
-    };
+    static constexpr std::uint32_t k_none = PrefixNesting::k_none;
 
-    static constexpr std::uint32_t k_none = ~std::uint32_t{0};
-
-    /// A rule under a key; those under the same key are chained, the newest first.
+    /// A rule under a destination; those under the same one are chained, the newest first.
     struct Filed {
         std::uint32_t rank = 0;
         std::uint32_t older = k_none;  ///< index into `filed_`
         std::optional<IpPrefix> src;   ///< the only source, which tells most rules without a look at them
     };
 
+    [[nodiscard]] bool is_tired() const { return comparisons_ > k_comparisons; }
+
+    static bool is_filed(const Match& match) { return match.dst.size() <= k_keys_per_rule; }
+
+    /// How many of its destinations are looked at: a rule with too many is only searched, by the first of them.
+    static std::size_t keys_of(const Match& match) { return is_filed(match) ? match.dst.size() : 1; }
+
     /// False if the sources of the rule do not hold those of `inner`.
     static bool may_cover(const Filed& filed, const Match& inner) {
         return !filed.src || (!inner.src.empty() && filed.src->contains(inner.src.front()));
     }
 
-    struct KeyHash {
-        std::size_t operator()(const Key& key) const {
-            std::uint64_t hash = key.place;
-            const auto mix = [&](std::uint64_t value) {
-                hash = (hash ^ value) * 0x9e3779b97f4a7c15U;
-                hash ^= hash >> 29;
-            };
-            if (key.dst) {
-                for (const std::uint64_t word : std::bit_cast<std::array<std::uint64_t, 2>>(key.dst->address.bytes))
-                    mix(word);
-                mix(key.dst->length);
-            }
-            return static_cast<std::size_t>(hash);
-        }
-    };
-
     /// Mostly that of the rule before.
     std::uint32_t place_of(const Match& match) {
-        if (last_place_ == places_.end() || last_place_->first.first != match.interface ||
-            last_place_->first.second != match.direction) {
-            const auto next = static_cast<std::uint32_t>(places_.size());
-            last_place_ = places_.emplace(std::pair(match.interface, match.direction), next).first;
+        if (last_place_ == place_numbers_.end() || last_place_->first.second != match.direction ||
+            last_place_->first.first != match.interface) {
+            const auto next = static_cast<std::uint32_t>(place_numbers_.size());
+            last_place_ = place_numbers_.emplace(std::pair(match.interface, match.direction), next).first;
         }
         return last_place_->second;
     }
 
-    void file(std::size_t rank, std::uint32_t place, const std::optional<IpPrefix>& dst) {
-        if (dst) lengths_[dst->address.family == IpFamily::v6][dst->length] = true;
-        const auto next = static_cast<std::uint32_t>(filed_.size());
-        const Key key{place, dst};
-        seen_.add(KeyHash()(key));
-        const auto [newest, is_first] = newest_.try_emplace(key, next);
-        const std::vector<IpPrefix>& src = rules_[rank].match.src;
-        filed_.push_back({static_cast<std::uint32_t>(rank), is_first ? k_none : newest->second,
+    void file(std::uint32_t& newest) {
+        const std::vector<IpPrefix>& src = rules_[rank_].match.src;
+        filed_.push_back({static_cast<std::uint32_t>(rank_), newest,
                           src.size() == 1 ? std::optional(src.front()) : std::nullopt});
-        newest->second = next;
+        newest = static_cast<std::uint32_t>(filed_.size() - 1);
     }
 
-    const Rule* search(std::size_t rank, std::uint32_t place) {
-        const Match& match = rules_[rank].match;
-        if (const Rule* found = search_key(rank, {place, std::nullopt})) return found;
-        if (match.dst.empty()) return nullptr;
-        const IpPrefix& first = match.dst.front();
-        const bool is_v6 = first.address.family == IpFamily::v6;
-        for (unsigned length = 0; length <= first.length; ++length) {
-            if (!lengths_[is_v6][length]) continue;
-            if (const Rule* found = search_key(rank, {place, shortened(first, length)})) return found;
-        }
+    /// Among the rules for any destination, then among those for destinations around the first one, the widest first.
+    const Rule* search(std::uint32_t newest_of_any) {
+        if (const Rule* found = search_chain(newest_of_any)) return found;
+        if (rules_[rank_].match.dst.empty()) return nullptr;
+        around_.clear();
+        for (std::uint32_t at = destinations_.number_of(next_key_); at != k_none; at = destinations_.around(at))
+            if (newest_[at] != k_none) around_.push_back(newest_[at]);
+        for (auto newest = around_.rbegin(); newest != around_.rend(); ++newest)
+            if (const Rule* found = search_chain(*newest)) return found;
         return nullptr;
     }
 
-    static IpPrefix shortened(IpPrefix prefix, unsigned length) {
-        auto& bytes = prefix.address.bytes;
-        if (length % 8 != 0) bytes[length / 8] &= static_cast<std::uint8_t>(0xff00U >> (length % 8));
-        std::fill(bytes.begin() + (length + 7) / 8, bytes.end(), std::uint8_t{0});
-        prefix.length = static_cast<std::uint8_t>(length);
-        return prefix;
-    }
-
-    const Rule* search_key(std::size_t rank, const Key& key) {
-        if (!seen_.may_hold(KeyHash()(key))) return nullptr;
-        const Match& match = rules_[rank].match;
-        const auto newest = newest_.find(key);
-        if (newest == newest_.end()) return nullptr;
-        for (std::uint32_t at = newest->second; at != k_none; at = filed_[at].older) {
+    const Rule* search_chain(std::uint32_t newest) {
+        const Rule& rule = rules_[rank_];
+        const Match& match = rule.match;
+        for (std::uint32_t at = newest; at != k_none; at = filed_[at].older) {
             if (is_tired()) return nullptr;
             comparisons_ += 1 + match.src.size() + match.dst.size();
             if (!may_cover(filed_[at], match)) continue;
             const Rule& earlier = rules_[filed_[at].rank];
-            if (covers(earlier.match, match) && !asks_more(earlier, rules_[rank])) return &earlier;
+            if (covers(earlier.match, match) && !asks_more(earlier, rule)) return &earlier;
         }
         return nullptr;
     }
 
-    const std::vector<Rule>& rules_;
     using Places = std::map<std::pair<InterfaceSelector, Direction>, std::uint32_t>;
-    Places places_;
-    Places::const_iterator last_place_ = places_.end();
-    std::pmr::monotonic_buffer_resource memory_;
-    std::pmr::unordered_map<Key, std::uint32_t, KeyHash> newest_{&memory_};  ///< index into `filed_`
+
+    const std::vector<Rule>& rules_;
+    Places place_numbers_;
+    Places::const_iterator last_place_ = place_numbers_.end();
+    std::vector<std::uint32_t> places_;         ///< [rank]
+    PrefixNesting destinations_;                ///< of all rules in their order; each place is a sort
+    std::vector<std::uint32_t> newest_;         ///< [number of a destination]: index into `filed_`
+    std::vector<std::uint32_t> newest_of_any_;  ///< [place]: likewise, of rules for any destination
     std::vector<Filed> filed_;
-    SeenHashes seen_;  ///< keys of `newest_`
-    bool lengths_[2][129] = {};
+    std::vector<std::uint32_t> around_;         ///< of search()
+    std::size_t rank_ = 0;
+    std::size_t next_key_ = 0;                  ///< of that rule in `destinations_`
     std::size_t comparisons_ = 0;
 };
 
@@ -271,9 +236,9 @@ Diagnostic warning(const Rule& rule, const Rule& earlier) {
 
 void warn_shadowed(const std::vector<Rule>& rules, Warnings& warnings) {
     ShadowSearch search(rules);
-    for (std::size_t rank = 0; rank < rules.size() && !search.is_tired(); ++rank) {
-        const Rule* earlier = search.visit(rank);
-        if (earlier != nullptr) warnings.add(warning(rules[rank], *earlier));
+    while (!search.is_done()) {
+        const Rule& rule = search.next();
+        if (const Rule* earlier = search.visit_next()) warnings.add(warning(rule, *earlier));
     }
 }
 

@@ -79,6 +79,20 @@ std::string repeat(const std::string& text, std::size_t count) {
 
 }  // namespace
 
+TEST_CASE("a byte is judged alike wherever it stands") {
+    for (int number = 0; number < 256; ++number) {
+        const char byte = static_cast<char>(number);
+        const bool is_good = number == '\t' || number == '\n' || (number >= 0x20 && number < 0x7f);
+        for (std::size_t place = 0; place < 20; ++place) {
+            std::string text(20, '~');
+            text[place] = byte;
+            if (byte == '\n') text.insert(place + 1, "#");
+            INFO(number << " at " << place);
+            CHECK(first_code("#" + text + "~\n").empty() == is_good);
+        }
+    }
+}
+
 TEST_CASE("brackets count outside strings and comments only, whatever stands around them") {
     std::size_t deep = 0;
     for (unsigned seed = 0; seed < 3000; ++seed) {
