@@ -19,8 +19,10 @@ IpPrefix prefix(IpFamily family, std::initializer_list<std::uint8_t> head, std::
     return result;
 }
 
-IpPrefix multicast(IpFamily family) {
-    return family == IpFamily::v4 ? prefix(family, {224}, 4) : prefix(family, {0xff}, 8);
+const IpPrefix& multicast(IpFamily family) {
+    static const IpPrefix v4 = prefix(IpFamily::v4, {224}, 4);
+    static const IpPrefix v6 = prefix(IpFamily::v6, {0xff}, 8);
+    return family == IpFamily::v4 ? v4 : v6;
 }
 
 /// Special-purpose ranges as in RUDDER_PKT_SPECIAL. *Source*: RFC 6890, RFC 5771, RFC 4291.
@@ -43,7 +45,10 @@ const std::vector<IpPrefix>& special_ranges(IpFamily family) {
 
 bool lies_in_special(const IpPrefix& wanted) {
     const auto& ranges = special_ranges(wanted.address.family);
-    return std::any_of(ranges.begin(), ranges.end(), [&](const IpPrefix& range) { return range.contains(wanted); });
+    // All of them are longer than one octet.
+    return std::any_of(ranges.begin(), ranges.end(), [&](const IpPrefix& range) {
+        return range.address.bytes[0] == wanted.address.bytes[0] && range.contains(wanted);
+    });
 }
 
 /// Does the operator ask for special-purpose addresses with this pair of prefixes?
@@ -128,6 +133,17 @@ void for_family(const std::vector<IpPrefix>& prefixes, IpFamily family, Visit vi
     }
 }
 
+/// Calls visit(variant) for each way to match; for the only one of most rules nothing is allocated.
+template <class Visit>
+void for_each_variant(const Match& match, Visit visit) {
+    if (!match.excluded) {
+        return visit(Variant{&match});
+    }
+    for (const Variant& variant : variants_of(match)) {
+        visit(variant);
+    }
+}
+
 bool matches_family(const Rule& rule, IpFamily family) {
     return family == IpFamily::v4 ? rule.match.family_v4 : rule.match.family_v6;
 }
@@ -200,6 +216,12 @@ const std::vector<ValueRange>* RuleFields::list(Field field) const {
     return found == lists.end() ? nullptr : &found->second;
 }
 
+void BoxSet::reserve(std::size_t count) {
+    fields.reserve(count);
+    boxes.reserve(count);
+    spans.reserve(count * layout_.count());
+}
+
 std::uint32_t BoxSet::excluded_index(AddressRanges ranges) {
     if (ranges.empty()) {
         return k_nothing_excluded;
@@ -227,9 +249,7 @@ std::size_t box_count(const Rule& rule, IpFamily family) {
         return 0;
     }
     std::size_t pieces = 0;
-    for (const Variant& variant : variants_of(rule.match)) {
-        pieces += piece_count(variant.match());
-    }
+    for_each_variant(rule.match, [&](const Variant& variant) { pieces += piece_count(variant.match()); });
     return pieces * count_of(rule.match.src, family) * count_of(rule.match.dst, family);
 }
 
@@ -238,13 +258,16 @@ void add_boxes(BoxSet& set, const Rule& rule, std::uint32_t rank, const HookSet&
         return;
     }
     const Excluded excluded = excluded_of(set, rule.match);
-    const std::vector<Variant> variants = variants_of(rule.match);
-    for (const Variant& variant : variants) {
-        const std::vector<Statement> pieces = pieces_of(statement_of(variant, hooks));
-        for (const Statement& statement : pieces) {
+    for_each_variant(rule.match, [&](const Variant& variant) {
+        Statement whole = statement_of(variant, hooks);
+        const bool is_one_piece = !variant.folded && piece_count(rule.match) == 1;
+        if (is_one_piece) {
+            return add_boxes_with(set, rule.type, variant, rank, whole, excluded);
+        }
+        for (const Statement& statement : pieces_of(std::move(whole))) {
             add_boxes_with(set, rule.type, variant, rank, statement, excluded);
         }
-    }
+    });
 }
 
 }  // namespace rudder

@@ -72,6 +72,14 @@ public:
         return boxes[box].has_lists ? fields_of(box).list(layout_.dimensions[dimension].field) : nullptr;
     }
 
+    /// Says that all of a box will be looked at soon.
+    void prefetch(std::uint32_t box) const {
+        __builtin_prefetch(&boxes[box]);
+        __builtin_prefetch(spans_of(box));
+        __builtin_prefetch(spans_of(box) + layout().count() - 1);
+    }
+    /// So many boxes are to come, or fewer.
+    void reserve(std::size_t count);
     /// The index of equal conditions, k_no_conditions for those that every packet meets.
     std::uint32_t conditions_index(const Conditions& wanted);
     /// The index of equal ranges, k_nothing_excluded for none.

@@ -11,16 +11,18 @@
 #include "core/compile/link_index.hpp"
 #include "core/compile/next_hops.hpp"
 #include "core/compile/own_addresses.hpp"
-#include "core/compile/slots.hpp"
 #include "core/compile/records.hpp"
+#include "core/compile/rule_states.hpp"
+#include "core/compile/slots.hpp"
 #include "core/compile/target_state.hpp"
 
 #include "rudder_abi.h"
 
 #include <algorithm>
 #include <bit>
+#include <map>
 #include <string>
-#include <unordered_map>
+#include <string_view>
 
 namespace rudder {
 namespace {
@@ -28,58 +30,6 @@ namespace {
 constexpr std::size_t k_cache_line = 64;
 
 std::string number(std::size_t value) { return std::to_string(value); }
-
-bool needs_target(const Rule& rule) { return rule.type != RuleType::pass && rule.type != RuleType::drop; }
-
-std::string selector_reason(const InterfaceSelector& selector) { return "no interface " + to_string(selector); }
-
-/// The ways out of one target: itself, or the members of its group.
-std::vector<Target> ways_of(const Target& target, const Policy& policy) {
-    const Group* group = target.group.empty() ? nullptr : find_group(policy, target.group);
-    if (group == nullptr) {
-        return {target};
-    }
-    std::vector<Target> ways;
-    for (const GroupMember& member : group->members) {
-        ways.push_back(member_target(target, member));
-    }
-    return ways;
-}
-
-RuleState state_of(const Rule& rule, const Policy& policy, HookList hooks, const LinkIndex& links) {
-    RuleState state;
-    bool is_any_usable = !needs_target(rule);
-    for (std::size_t i = 0; i < rule.targets.size(); ++i) {
-        for (const Target& way : ways_of(rule.targets[i], policy)) {
-            const TargetState now = target_state(rule, way, links);
-            if (way.table || !now.is_deferred()) {
-                is_any_usable = true;
-            } else if (!state.target) {
-                state.target = i;
-                state.reason = deferral(rule, way, now.reason);
-            }
-        }
-    }
-    if (hooks.empty()) {
-        state.target.reset();
-        state.reason = selector_reason(rule.match.interface);
-    }
-    state.is_deferred = hooks.empty() || !is_any_usable;
-    if (!state.is_deferred) {
-        state.hooks = std::move(hooks);
-    }
-    return state;
-}
-
-std::vector<RuleState> rule_states(const Policy& policy, const Topology& topology, const LinkIndex& links) {
-    std::vector<RuleState> states;
-    auto selections = select_hooks(policy, topology);
-    states.reserve(policy.rules.size());
-    for (std::size_t rank = 0; rank < policy.rules.size(); ++rank) {
-        states.push_back(state_of(policy.rules[rank], policy, std::move(selections[rank]), links));
-    }
-    return states;
-}
 
 bool sends_by_tables(const Policy& policy) {
     const auto has_table = [](const Target& target) { return target.table.has_value(); };
@@ -141,14 +91,12 @@ private:
         if (policy_.rules.size() > RUDDER_MAX_RULES) {
             return Error{number(policy_.rules.size()) + " rules: at most " + number(RUDDER_MAX_RULES) + " are possible"};
         }
-        for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
-            std::size_t boxes = 0;
-            for (const Rule& rule : policy_.rules) {
-                boxes += box_count(rule, family);
-                if (boxes > k_max_boxes) {
-                    return Error{"rule " + rule.name + ": the pairs of source and destination prefix of all rules up to "
-                                 "this one are more than " + number(k_max_boxes)};
-                }
+        for (const Rule& rule : policy_.rules) {
+            box_count_v4_ += box_count(rule, IpFamily::v4);
+            box_count_v6_ += box_count(rule, IpFamily::v6);
+            if (std::max(box_count_v4_, box_count_v6_) > k_max_boxes) {
+                return Error{"rule " + rule.name + ": the pairs of source and destination prefix of all rules up to "
+                             "this one are more than " + number(k_max_boxes)};
             }
         }
         return {};
@@ -188,7 +136,7 @@ private:
             const Rule& rule = policy_.rules[rank];
             rudder_rule record = encode_rule(rule);
             record.counter_slot = counters_.assign({rule.name, -1});
-            record.limit = limits_.number_of({rule.name, -1});
+            record.limit = rule.limit ? limits_.number_of({rule.name, -1}) : 0;
             record.first_target = rule.type == RuleType::steer ? write_shared_target(rule) : write_targets(rule);
             blob_.put(header_.rule_offset + rank * sizeof(rudder_rule), record);
         }
@@ -259,11 +207,16 @@ private:
         }
         rudder_target record = target_record(rule, rule.targets.front());
         record.counter_slot = RUDDER_NO_SLOT;
-        const std::string bytes(reinterpret_cast<const char*>(&record), sizeof(record));
-        const auto [known, is_new] = shared_targets_.try_emplace(bytes, header_.target_count);
+        // Mostly that of the rule before.
+        const std::string_view bytes(reinterpret_cast<const char*>(&record), sizeof(record));
+        if (last_shared_ != shared_targets_.end() && last_shared_->first == bytes) {
+            return last_shared_->second;
+        }
+        const auto [known, is_new] = shared_targets_.try_emplace(std::string(bytes), header_.target_count);
         if (is_new) {
             append_target(record);
         }
+        last_shared_ = known;
         return known->second;
     }
 
@@ -345,6 +298,7 @@ private:
 
     BoxSet boxes_of(IpFamily family, const std::set<Field>& optional) const {
         BoxSet set(family, optional, broadcast_addresses(topology_));
+        set.reserve(family == IpFamily::v4 ? box_count_v4_ : box_count_v6_);
         for (std::size_t rank = 0; rank < policy_.rules.size(); ++rank) {
             if (!image_.rules[rank].is_deferred) {
                 add_boxes(set, policy_.rules[rank], static_cast<std::uint32_t>(rank), hooks_->hook_set(rank));
@@ -379,7 +333,11 @@ private:
     SlotAssignment<NextHopSlots> next_hops_;
     SlotAssignment<GroupSlots> groups_;
     LimitTable limits_;
-    std::unordered_map<std::string, std::uint32_t> shared_targets_;  ///< bytes of a record: its index
+    std::size_t box_count_v4_ = 0;
+    std::size_t box_count_v6_ = 0;
+    using SharedTargets = std::map<std::string, std::uint32_t>;
+    SharedTargets shared_targets_;  ///< bytes of a record: its index
+    SharedTargets::const_iterator last_shared_ = shared_targets_.end();
     std::optional<HookTable> hooks_;
     rudder_blob_header header_{};
     BlobWriter blob_;

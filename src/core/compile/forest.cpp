@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/compile/forest.hpp"
 
+#include "core/base/hash_index.hpp"
 #include "core/compile/leaf_encoding.hpp"
 #include "rudder_classifier.h"
 
 #include <algorithm>
 #include <bit>
 #include <functional>
-#include <memory_resource>
-#include <unordered_map>
 
 namespace rudder {
 namespace {
@@ -107,7 +106,7 @@ public:
         : blob_(blob), set_(set), extensions_(extensions) {}
 
     rudder_tree write(const Tree& tree) {
-        blocks_.clear();
+        blocks_.assign(tree.nodes.size(), k_unwritten);
         const rudder_node root = encode(tree, tree.nodes[0]);
         return {root.where, root.what, tree.best_rank};
     }
@@ -129,9 +128,8 @@ private:
 
     /// Children, their leaves, then the blocks below them: what one packet visits lies close together.
     std::uint32_t write_block(const Tree& tree, std::uint32_t first, std::uint32_t count) {
-        const auto known = blocks_.find(first);
-        if (known != blocks_.end()) {
-            return known->second;
+        if (blocks_[first] != k_unwritten) {
+            return blocks_[first];
         }
         const std::size_t start = blob_.align(8);
         blob_.reserve<rudder_node>(count);
@@ -144,25 +142,27 @@ private:
             }
         }
         const auto unit = static_cast<std::uint32_t>(start / 8);
-        blocks_.emplace(first, unit);
+        blocks_[first] = unit;
         return unit;
     }
 
     std::uint32_t write_leaf(const TreeLeaf& leaf) {
         const std::string bytes = encode_leaf(set_, leaf, extensions_);
         const std::size_t hash = std::hash<std::string>()(bytes);
-        const auto [first, last] = known_leaves_.equal_range(hash);
-        const auto known = std::find_if(first, last, [&](const auto& entry) {
-            return entry.second.size == bytes.size() && blob_.view(entry.second.offset, bytes.size()) == bytes;
+        const std::uint32_t known = leaf_index_.find(hash, [&](std::uint32_t earlier) {
+            return leaves_[earlier].size == bytes.size() && blob_.view(leaves_[earlier].offset, bytes.size()) == bytes;
         });
-        if (known != last) {
-            return static_cast<std::uint32_t>(known->second.offset / 8);
+        if (known != HashIndex::k_none) {
+            return static_cast<std::uint32_t>(leaves_[known].offset / 8);
         }
         const std::size_t offset = blob_.align(leaf_alignment);
-        known_leaves_.emplace(hash, KnownLeaf{offset, bytes.size()});
+        leaf_index_.add(hash, static_cast<std::uint32_t>(leaves_.size()));
+        leaves_.push_back({offset, bytes.size()});
         blob_.append_bytes(bytes);
         return static_cast<std::uint32_t>(offset / 8);
     }
+
+    static constexpr std::uint32_t k_unwritten = ~std::uint32_t{0};
 
     /// In the blob. *Units*: bytes.
     struct KnownLeaf {
@@ -175,9 +175,9 @@ private:
     BlobWriter& blob_;
     const BoxSet& set_;
     Extensions& extensions_;
-    std::pmr::monotonic_buffer_resource memory_;
-    std::pmr::unordered_multimap<std::size_t, KnownLeaf> known_leaves_{&memory_};  ///< by the hash of their bytes
-    std::pmr::unordered_map<std::uint32_t, std::uint32_t> blocks_{&memory_};       ///< of this tree: first child to unit
+    HashIndex leaf_index_;  ///< of `leaves_`, by the hash of their bytes
+    std::vector<KnownLeaf> leaves_;
+    std::vector<std::uint32_t> blocks_;  ///< of this tree: [first child], unit
 };
 
 }  // namespace

@@ -5,21 +5,19 @@
 #include "core/base/policy.hpp"
 #include "core/base/result.hpp"
 #include "core/base/topology.hpp"
+#include "core/compile/counter_slots.hpp"
 #include "core/compile/group_table.hpp"
 
 #include <algorithm>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
-#include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -63,20 +61,6 @@ struct NextHopKey {
     friend auto operator<=>(const NextHopKey&, const NextHopKey&) = default;
 };
 
-/// Name of a counter: a rule (target -1), one of its targets, or a member of that target's group.
-struct CounterKey {
-    std::string rule;
-    std::int32_t target = -1;
-    std::uint64_t member = 0;  ///< member_identity()
-    friend auto operator<=>(const CounterKey&, const CounterKey&) = default;
-};
-
-struct CounterKeyHash {
-    [[nodiscard]] std::size_t operator()(const CounterKey& key) const {
-        return std::hash<std::string_view>()(key.rule) + static_cast<std::size_t>(key.target) + static_cast<std::size_t>(key.member);
-    }
-};
-
 /// What a group slot stands for. A group with other members, weights or tiers is another one: its table is filled
 /// before a packet reads it, and that of the generation before stays as it was.
 struct GroupKey {
@@ -85,8 +69,6 @@ struct GroupKey {
     friend auto operator<=>(const GroupKey&, const GroupKey&) = default;
 };
 
-/// In no order: sort before showing it.
-using CounterSlots = std::unordered_map<CounterKey, std::uint32_t, CounterKeyHash>;
 using NextHopSlots = std::map<NextHopKey, std::uint32_t>;
 using GroupSlots = std::map<GroupKey, std::uint32_t>;
 

@@ -130,6 +130,10 @@ void append_v6(const BoxSet& set, std::uint32_t index, const rudder_leaf_tail& t
 
 std::string encode_leaf(const BoxSet& set, const TreeLeaf& leaf, Extensions& extensions) {
     const auto append_entry = set.family == IpFamily::v4 ? append_v4 : append_v6;
+    // The boxes of a leaf lie anywhere in the set: their lines of memory are asked for together.
+    for (const std::uint32_t box : leaf.boxes) {
+        set.prefetch(box);
+    }
     std::string bytes;
     bytes.reserve(leaf.boxes.size() * (set.family == IpFamily::v4 ? sizeof(rudder_leaf_v4) : sizeof(rudder_leaf_v6)));
     for (const std::uint32_t box : leaf.boxes) {

@@ -73,7 +73,7 @@ void LimitTable::add(const RateLimit& limit, const CounterKey& owner) {
     rudder_limit record = encode_limit(limit, owner);
     record.slot = slots_.assign(owner);
     records_.push_back(record);
-    numbers_.emplace(owner, static_cast<std::uint32_t>(records_.size()));
+    numbers_.try_emplace(owner, static_cast<std::uint32_t>(records_.size()));
 }
 
 }  // namespace rudder

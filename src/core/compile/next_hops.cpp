@@ -105,6 +105,7 @@ std::optional<NextHopQuery> query_of(const NextHopKey& key, const Topology& topo
 std::vector<NextHopQuery> next_hop_queries(const Policy& policy, const Topology& topology) {
     const LinkIndex links(topology);
     std::set<NextHopQuery> queries;
+    const Target* before = nullptr;
     const auto add = [&](const Target& target) {
         const Link* link = links.find(target.via);
         const auto query = link == nullptr ? std::nullopt : query_of(next_hop_key(target, *link), topology);
@@ -116,7 +117,11 @@ std::vector<NextHopQuery> next_hop_queries(const Policy& policy, const Topology&
         for (const Target& target : rule.targets) {
             const Group* group = target.group.empty() ? nullptr : find_group(policy, target.group);
             if (group == nullptr) {
-                add(target);
+                // Mostly that of the rule before.
+                if (before == nullptr || target != *before) {
+                    add(target);
+                }
+                before = &target;
                 continue;
             }
             for (const GroupMember& member : group->members) {

@@ -4,6 +4,8 @@
 #include "core/compile/image.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
 
 /// Hands out counter and next-hop slots (invariant I6).
 namespace rudder {
@@ -31,8 +33,8 @@ public:
     std::uint32_t assign(Key key) {
         const auto [assigned, is_new] = assigned_.try_emplace(std::move(key), 0);
         if (is_new) {
-            const auto before = previous_.empty() ? previous_.end() : previous_.find(assigned->first);
-            assigned->second = before != previous_.end() ? before->second : take_lowest();
+            const auto before = previous_slot(assigned->first);
+            assigned->second = before ? *before : take_lowest();
             end_ = std::max(end_, assigned->second + 1);
         }
         return assigned->second;
@@ -43,6 +45,17 @@ public:
     [[nodiscard]] Map take() { return std::move(assigned_); }
 
 private:
+    /// Keys mostly come in the order of the time before.
+    std::optional<std::uint32_t> previous_slot(const Key& key) {
+        const bool is_expected = expected_ != previous_.end() && expected_->first == key;
+        const auto found = is_expected ? expected_ : previous_.find(key);
+        if (found == previous_.end()) {
+            return std::nullopt;
+        }
+        expected_ = std::next(found);
+        return found->second;
+    }
+
     void mark(std::uint32_t slot) {
         if (slot >= is_taken_.size()) {
             is_taken_.resize(slot + 1, false);
@@ -58,6 +71,7 @@ private:
     }
 
     const Map& previous_;
+    typename Map::const_iterator expected_ = previous_.begin();
     Map assigned_;
     std::vector<bool> is_taken_;
     std::uint32_t next_ = 0;

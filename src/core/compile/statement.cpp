@@ -11,12 +11,15 @@
 namespace rudder {
 namespace {
 
+constexpr std::size_t k_usual_fields = 6;  ///< of a statement: saves it from growing
+
 std::vector<ValueRange> zero() {
     return {{0, 0}};
 }
 
 std::vector<ValueRange> port_ranges(const std::vector<PortRange>& ports) {
     std::vector<ValueRange> ranges;
+    ranges.reserve(ports.size());
     for (const PortRange& range : ports) {
         ranges.push_back({range.first, range.last});
     }
@@ -101,7 +104,7 @@ std::size_t entries_of(const FieldRanges& stated) {
 
 std::size_t chunk_count(Field field, std::size_t entries) {
     const std::size_t longest = longest_list(field);
-    return std::max<std::size_t>(1, (entries + longest - 1) / longest);
+    return entries <= longest ? 1 : (entries + longest - 1) / longest;
 }
 
 template <class Entry>
@@ -206,6 +209,7 @@ std::vector<Masked> masked_of(const std::vector<MacPattern>& patterns) {
 Statement statement_of(const Variant& variant, const HookSet& hooks) {
     const Match& match = variant.match();
     Statement statement;
+    statement.reserve(k_usual_fields);
     const auto add = [&statement](Field field, std::vector<ValueRange> ranges) {
         if (!ranges.empty()) {
             statement.push_back({field, std::move(ranges)});
@@ -263,7 +267,7 @@ std::vector<Statement> pieces_of(Statement whole) {
 std::size_t piece_count(const Match& match) {
     std::size_t count = chunk_count(Field::src_port, match.src_ports.size()) *
                         chunk_count(Field::dst_port, match.dst_ports.size()) *
-                        chunk_count(Field::vlan, vlan_ranges(match.vlan).size());
+                        chunk_count(Field::vlan, match.vlan.ids.size() + (match.vlan.untagged ? 1 : 0));
     if (match.rare) {
         count *= chunk_count(Field::length, match.rare->lengths.size()) *
                  chunk_count(Field::icmp_type, match.rare->icmp_types.size()) *

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/config/build_policy.hpp"
 
+#include "core/base/hash_index.hpp"
 #include "core/config/codes.hpp"
 #include "core/config/list_file.hpp"
 #include "core/config/prescan.hpp"
@@ -14,32 +15,24 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <memory_resource>
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <variant>
 
 namespace rudder {
 namespace {
 
-/// A Location that borrows its file name: there are two for each rule.
-struct Place {
-    const std::string* path;
-    Span span;
-};
-
-/// Where names and priorities were used first. They are not taken out again one by one.
+/// Which rule has which name or priority, by its place in the policy that is being built.
 struct Taken {
-    std::pmr::monotonic_buffer_resource memory;
-    std::pmr::unordered_map<std::string, Place> names{&memory};
-    std::pmr::unordered_map<std::uint32_t, Place> priorities{&memory};
+    HashIndex names;
+    HashIndex priorities;              ///< of the first `indexed` rules
+    std::uint32_t indexed = 0;
+    std::int64_t highest = -1;         ///< priority: a rule beyond it needs no look-up, as most do
+    std::vector<std::optional<Span>> priority_spans;  ///< [rule]; none: it has no priority
 };
-
-Location location(const Place& place) {
-    return {*place.path, place.span.line, place.span.column, place.span.length};
-}
 
 /// The same findings; one that names no way out gets the help of its code.
 Diagnostics with_help(const Diagnostics& diagnostics) {
@@ -193,7 +186,7 @@ private:
         entries = std::min(entries, limits_.rules);
         policy_.rules.reserve(entries);
         taken_->names.reserve(entries);
-        taken_->priorities.reserve(entries);
+        taken_->priority_spans.reserve(entries);
         for_each_table("rule", [&](const Reading& reading, const ConfigValue& table) {
             if (++rule_count_ == limits_.rules + 1) first_excess_rule_ = reading.at(table.span);
             if (rule_count_ > limits_.rules) return;
@@ -222,25 +215,54 @@ private:
                             limits_.list_entries));
     }
 
+    /// The rule is the next one of the policy.
     void check_unique(const Reading& reading, const RuleReading& read) {
-        if (read.has_name) {
-            const auto [first, is_new] =
-                taken_->names.try_emplace(read.rule.name, Place{&reading.path, read.name_span});
-            if (!is_new)
-                reading.error_with_note(code::duplicate_rule, read.name_span,
-                                        fmt::format("the rule `{}` is defined twice", read.rule.name),
-                                        {"first defined here", location(first->second)},
-                                        "names are unique over all files; rename one of them");
+        const auto next = static_cast<std::uint32_t>(policy_.rules.size());
+        if (read.has_name) check_name(reading, read, next);
+        if (read.has_priority) check_priority(reading, read, next);
+        taken_->priority_spans.push_back(read.has_priority ? std::optional(read.priority_span) : std::nullopt);
+    }
+
+    void check_name(const Reading& reading, const RuleReading& read, std::uint32_t next) {
+        const std::string& name = read.rule.name;
+        const std::size_t hash = std::hash<std::string>()(name);
+        const auto first =
+            taken_->names.find(hash, [&](std::uint32_t earlier) { return policy_.rules[earlier].name == name; });
+        if (first == HashIndex::k_none) return taken_->names.add(hash, next);
+        reading.error_with_note(code::duplicate_rule, read.name_span,
+                                fmt::format("the rule `{}` is defined twice", name),
+                                {"first defined here", policy_.rules[first].where},
+                                "names are unique over all files; rename one of them");
+    }
+
+    /// The indexed rule of that priority; k_none if there is none.
+    std::uint32_t first_with(std::uint32_t priority) const {
+        return taken_->priorities.find(
+            priority, [&](std::uint32_t earlier) { return policy_.rules[earlier].priority == priority; });
+    }
+
+    void index_priorities(std::uint32_t rules) {
+        for (; taken_->indexed < rules; ++taken_->indexed) {
+            const std::uint32_t priority = policy_.rules[taken_->indexed].priority;
+            const bool is_first = taken_->priority_spans[taken_->indexed] && first_with(priority) == HashIndex::k_none;
+            if (is_first) taken_->priorities.add(priority, taken_->indexed);
         }
-        if (read.has_priority) {
-            const auto [first, is_new] =
-                taken_->priorities.try_emplace(read.rule.priority, Place{&reading.path, read.priority_span});
-            if (!is_new)
-                reading.error_with_note(code::duplicate_priority, read.priority_span,
-                                        fmt::format("two rules have priority {}", read.rule.priority),
-                                        {"first used here", location(first->second)},
-                                        "priorities are unique over all files: they are the order");
+    }
+
+    void check_priority(const Reading& reading, const RuleReading& read, std::uint32_t next) {
+        const std::uint32_t priority = read.rule.priority;
+        if (priority > taken_->highest) {
+            taken_->highest = priority;
+            return;
         }
+        index_priorities(next);
+        const std::uint32_t first = first_with(priority);
+        if (first == HashIndex::k_none) return;
+        const Span& span = *taken_->priority_spans[first];
+        reading.error_with_note(code::duplicate_priority, read.priority_span,
+                                fmt::format("two rules have priority {}", priority),
+                                {"first used here", {policy_.rules[first].where.file, span.line, span.column, span.length}},
+                                "priorities are unique over all files: they are the order");
     }
 
     void finish() {

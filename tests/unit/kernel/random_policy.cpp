@@ -52,13 +52,13 @@ Map assign(const std::set<typename Map::key_type>& keys, const Map& before, cons
     for (const auto& key : keys) {
         const auto known = before.find(key);
         if (known != before.end()) {
-            slots[key] = known->second;
+            slots.try_emplace(key, known->second);
             continue;
         }
         while (taken.contains(next)) {
             ++next;
         }
-        slots[key] = next++;
+        slots.try_emplace(key, next++);
     }
     return slots;
 }
