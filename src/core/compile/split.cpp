@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/compile/split.hpp"
 
+#include "core/compile/leaf_encoding.hpp"
+#include "rudder_classifier.h"
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -10,8 +13,6 @@ namespace {
 
 /// Price of one step down the tree in halvings of the boxes left.
 constexpr double k_step_price = 0.3;
-/// A child costs memory even if it is empty, in entries.
-constexpr double k_node_price = 0.25;
 
 /// Below this, children are hardly smaller than their parent: such a split is the last resort. It is needed where one
 /// box far away from all others keeps a cut from telling those apart.
@@ -24,6 +25,8 @@ constexpr double k_useless = -1e9;
 Split SplitChooser::choose(const NodeView& node, double copy_price) {
     boxes_ = static_cast<double>(node.size());
     copy_price_ = copy_price;
+    node_price_ =
+        static_cast<double>(sizeof(rudder_node)) / static_cast<double>(leaf_entry_bytes(node.set().family));
     best_ = {};
     best_.score = k_useless;
     hopeless_ = 0;
@@ -110,7 +113,7 @@ void SplitChooser::judge(std::uint64_t sum, std::uint64_t squares, const Split& 
     const double gain = std::log2(divided / static_cast<double>(squares));
     double score = gain > 0 ? k_last_resort + gain : k_useless;
     if (gain >= k_least_gain) {
-        const double entries = static_cast<double>(sum) + k_node_price * split.child_count();
+        const double entries = static_cast<double>(sum) + node_price_ * split.child_count();
         score = gain - copy_price_ * std::log2(std::max(entries, boxes_) / boxes_) - k_step_price;
     }
     if (score > best_.score) {

@@ -35,6 +35,7 @@ private:
 
     double boxes_ = 0;
     double copy_price_ = 0;
+    double node_price_ = 0;  ///< a child costs memory even if it is empty, in entries
     Split best_;
     double hopeless_ = 0;  ///< no split that divides the boxes less than this can be better than the best so far
 

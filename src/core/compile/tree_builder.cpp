@@ -26,6 +26,15 @@ struct Children {
 
     explicit Children(std::size_t count) : starts(count + 1), first_alike(count), last_alike(count) {}
     [[nodiscard]] std::uint32_t count() const { return static_cast<std::uint32_t>(first_alike.size()); }
+    [[nodiscard]] std::size_t size_of(std::uint32_t child) const { return starts[child + 1] - starts[child]; }
+    /// Those that are alike counted once.
+    [[nodiscard]] std::size_t all_boxes() const {
+        std::size_t sum = 0;
+        for (std::uint32_t child = 0; child < count(); ++child) {
+            sum += first_alike[child] == child ? size_of(child) : 0;
+        }
+        return sum;
+    }
 };
 
 class Builder {
@@ -40,7 +49,7 @@ public:
         tree_.best_rank = set_.boxes[boxes.front()].rank;
         tree_.nodes.resize(1);
         pool_ = boxes;
-        build_node(0, {0, pool_.size()}, region, (DimensionMask{1} << set_.layout().count()) - 1, 0);
+        build_node(0, {0, pool_.size()}, region, (DimensionMask{1} << set_.layout().count()) - 1, {});
         if (has_failed_) {
             return std::nullopt;
         }
@@ -55,6 +64,12 @@ private:
         [[nodiscard]] std::size_t size() const { return end - begin; }
     };
 
+    /// From the root to a node.
+    struct Way {
+        unsigned depth = 0;
+        double copies = 1;  ///< of a box by the cuts on the way, on average
+    };
+
     /// A box that goes to children `first` to `last`.
     struct Run {
         std::uint32_t box = 0;
@@ -66,38 +81,40 @@ private:
         return std::span(pool_).subspan(slice.begin, slice.size());
     }
 
-    void build_node(std::uint32_t index, Slice slice, const Region& region, DimensionMask candidates, unsigned depth) {
+    void build_node(std::uint32_t index, Slice slice, const Region& region, DimensionMask candidates, Way way) {
         if (has_failed_) {
             return;
         }
         work_ += slice.size();
         has_failed_ = work_ > limits_.max_work;
+        const std::size_t arrived = slice.size();
         slice.end = slice.begin + drop_dominated(set_, region, candidates, boxes_of(slice));
         if (slice.size() <= limits_.leaf_boxes) {
             make_leaf(index, slice, region);
             return;
         }
+        way.copies *= static_cast<double>(slice.size()) / static_cast<double>(arrived);
         const NodeView node(set_, boxes_of(slice), region, candidates);
-        const Split split = choose(node, depth);
+        const Split split = choose(node, copy_price(way));
         const bool is_useless = split.child_count() < 2;
         const std::size_t tolerable = std::min<std::size_t>(limits_.leaf_boxes * 2, RUDDER_MAX_LEAF);
-        if (is_useless || depth >= RUDDER_MAX_DEPTH || (split.score < 0 && slice.size() <= tolerable)) {
+        if (is_useless || way.depth >= RUDDER_MAX_DEPTH || (split.score < 0 && slice.size() <= tolerable)) {
             make_leaf(index, slice, region);
             return;
         }
-        split_node(index, node, split, depth);
+        split_node(index, node, split, way);
     }
 
     /// Where a box would hide many others but for the addresses that it excludes, those are cut out: the counts that
     /// the chooser goes by do not show what that gains.
-    Split choose(const NodeView& node, unsigned depth) {
+    Split choose(const NodeView& node, double copy_price) {
         if (set_.excluded.empty() || !limits_.cuts_holes) {
-            return chooser_.choose(node, copy_price(depth));
+            return chooser_.choose(node, copy_price);
         }
         if (const auto split = split_at_hider(node, node.size() / 2)) {
             return *split;
         }
-        const Split split = chooser_.choose(node, copy_price(depth));
+        const Split split = chooser_.choose(node, copy_price);
         if (split.score >= 0) {
             return split;
         }
@@ -136,9 +153,12 @@ private:
         return std::nullopt;
     }
 
-    /// Deep down, ending matters more than memory: cautious splits would use up the depth.
-    [[nodiscard]] double copy_price(unsigned depth) const {
-        return limits_.copy_price * std::max(0.1, 1.0 - depth / (0.5 * RUDDER_MAX_DEPTH));
+    /// Deep down, ending matters more than memory: cautious splits would use up the depth. Where boxes overlap so much that
+    /// each exists many times, memory does: else such a place would take what is meant for all.
+    [[nodiscard]] double copy_price(const Way& way) const {
+        const double excess = std::max(1.0, way.copies / limits_.cheap_copies);
+        return limits_.copy_price * std::min(k_most_dearer, excess * excess) *
+               std::max(0.1, 1.0 - way.depth / (0.5 * RUDDER_MAX_DEPTH));
     }
 
     void make_leaf(std::uint32_t index, Slice slice, const Region& region) {
@@ -149,13 +169,15 @@ private:
         tree_.leaves.push_back({{boxes.begin(), boxes.end()}, region});
     }
 
-    void split_node(std::uint32_t index, const NodeView& node, const Split& split, unsigned depth) {
+    void split_node(std::uint32_t index, const NodeView& node, const Split& split, Way way) {
         const std::uint32_t first_child = static_cast<std::uint32_t>(tree_.nodes.size());
         tree_.nodes.resize(tree_.nodes.size() + split.child_count());
         tree_.nodes[index] = inner_node(split, first_child);
         const std::size_t pool_size = pool_.size();
         const DimensionMask open = node.open();
+        const double size = static_cast<double>(node.size());
         const Children children = distribute(node, split);  // moves the boxes of the node
+        const Way down{way.depth + 1, way.copies * static_cast<double>(children.all_boxes()) / size};
         for (std::uint32_t child = 0; child < children.count(); ++child) {
             const std::uint32_t first = children.first_alike[child];
             if (first != child) {
@@ -164,7 +186,7 @@ private:
             }
             const Region inside = child_region(node.region(), split, child, children.last_alike[child]);
             build_node(first_child + child, {children.starts[child], children.starts[child + 1]}, inside, open,
-                       depth + 1);
+                       down);
         }
         pool_.resize(pool_size);
     }
@@ -223,8 +245,7 @@ private:
 
     [[nodiscard]] bool is_alike(const Children& children, std::uint32_t a, std::uint32_t b) const {
         const auto boxes_of_child = [&](std::uint32_t child) {
-            return std::span(pool_).subspan(children.starts[child],
-                                            children.starts[child + 1] - children.starts[child]);
+            return std::span(pool_).subspan(children.starts[child], children.size_of(child));
         };
         return std::ranges::equal(boxes_of_child(a), boxes_of_child(b));
     }
@@ -263,6 +284,7 @@ private:
     }
 
     static constexpr std::uint64_t k_mixer = 0x9e3779b97f4a7c15;
+    static constexpr double k_most_dearer = 8;  ///< times the copy price
 
     const BoxSet& set_;
     const TreeLimits& limits_;

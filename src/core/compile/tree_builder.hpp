@@ -4,6 +4,7 @@
 #include "core/compile/boxes.hpp"
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -43,7 +44,8 @@ struct TreeLimits {
     std::size_t leaf_boxes = 8;      ///< a node with no more becomes a leaf
     std::size_t max_entries = 0;     ///< give up beyond
     std::size_t max_work = 0;        ///< likewise; boxes looked at, summed over nodes
-    double copy_price = 3.0;         ///< see choose_split; at the root, less below
+    double copy_price = 3.0;         ///< see SplitChooser::choose; at the root, less below
+    double cheap_copies = std::numeric_limits<double>::infinity();  ///< of a box down to one node; further ones are dearer
     bool cuts_holes = true;          ///< cut out what boxes exclude where that lets them hide others
 };
 

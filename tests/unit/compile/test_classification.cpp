@@ -7,6 +7,8 @@
 
 #include "rudder_classifier.h"
 
+#include <algorithm>
+#include <cstring>
 #include <string>
 
 using namespace rudder;
@@ -105,6 +107,10 @@ TEST_CASE("large random policies give the verdicts of the reference") {
     }
 }
 
+TEST_CASE("policies too large to spend memory freely give the verdicts of the reference") {
+    compare({Shape::sparse, 100000, 5, 500}, 4000);  // 58,000 IPv4 boxes, 39,000 of IPv6
+}
+
 TEST_CASE("a thousand interfaces give the verdicts of the reference") {
     compare({Shape::interfaces, 3000, 1000, 10000}, 3000);
 }
@@ -150,4 +156,48 @@ TEST_CASE("many rules that differ in one rare field only are told apart") {
     tell_apart(256, 6, [](RareMatch& rare, std::uint32_t i) {
         rare.tcp_flags = {{static_cast<std::uint8_t>(i), static_cast<std::uint8_t>(~i)}};
     });
+}
+
+namespace {
+
+/// Counts the leaves below `node` that do not begin at a multiple of an entry's size; `leaves`: all of them.
+std::size_t count_askew(const std::vector<std::uint8_t>& blob, rudder_node node, std::size_t entry_bytes, std::size_t& leaves) {
+    const std::size_t at = std::size_t{node.where & RUDDER_NODE_UNITS} * 8;
+    if ((node.where & RUDDER_NODE_LEAF) != 0) {
+        const bool is_empty = (node.what & 0xff) == 0;
+        leaves += is_empty ? 0 : 1;
+        return !is_empty && at % entry_bytes != 0 ? 1 : 0;
+    }
+    const std::uint32_t width = node.what >> 24;
+    const std::size_t children = width == RUDDER_THRESHOLD_WIDTH ? 2 : std::size_t{1} << width;
+    std::size_t askew = 0;
+    for (std::size_t child = 0; child < children; ++child) {
+        rudder_node below{};
+        std::memcpy(&below, blob.data() + at + child * sizeof(below), sizeof(below));
+        askew += count_askew(blob, below, entry_bytes, leaves);
+    }
+    return askew;
+}
+
+}  // namespace
+
+TEST_CASE("no leaf entry lies across two cache lines") {
+    Random random(1);
+    const auto image = compile(make_policy(random, Shape::mixed, 2000, 4), make_topology(4), {});
+    REQUIRE(image);
+    const auto* header = reinterpret_cast<const rudder_blob_header*>(image->blob.data());
+    for (const rudder_tree& tree : header->tree_v6) {
+        std::size_t leaves = 0;
+        if (tree.root_where != 0) {
+            CHECK(count_askew(image->blob, {tree.root_where, tree.root_what}, sizeof(rudder_leaf_v6), leaves) == 0);
+            CHECK(leaves > 0);
+        }
+    }
+    for (const rudder_tree& tree : header->tree_v4) {
+        std::size_t leaves = 0;
+        if (tree.root_where != 0) {
+            CHECK(count_askew(image->blob, {tree.root_where, tree.root_what}, sizeof(rudder_leaf_v4), leaves) == 0);
+            CHECK(leaves > 0);
+        }
+    }
 }
