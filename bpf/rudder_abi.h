@@ -142,6 +142,25 @@ struct rudder_tree {
 #define RUDDER_FIELD_LINK 0x08u      /* mark, MAC addresses */
 #define RUDDER_FIELD_CLOSER (RUDDER_FIELD_TRANSPORT | RUDDER_FIELD_LINK) /* fields that cost a second look */
 
+/* Which bits of a packet some rule of the family looks at: the rest is masked out of the keys of the flow cache
+ * (rudder_flow_key.h). Addresses in wire order, source first; `fields` as rudder_flow_fields packs them, 0: rules look at
+ * more than the cache does, no flow of the family is kept. */
+struct rudder_flow_mask4 {
+	__u64 address;
+	__u64 fields;
+};
+
+struct rudder_flow_mask6 {
+	__u64 address[4];
+	__u64 fields;
+};
+
+/* The family sets the keys of IPv4 apart from those of IPv6. */
+static inline __u64 rudder_flow_fields(__u32 ports_be, __u8 tos, __u8 protocol, __u8 direction, __u8 family)
+{
+	return (__u64)ports_be | (__u64)(tos | (__u32)protocol << 8 | (__u32)direction << 16 | (__u32)family << 24) << 32;
+}
+
 struct rudder_blob_header {
 	__u32 magic;
 	__u32 abi_version;
@@ -159,8 +178,10 @@ struct rudder_blob_header {
 	__u32 extension_bytes;
 	__u32 fields;           /* RUDDER_FIELD_*: what only some policies look at */
 	__u64 own_v4;           /* a bit for each own IPv4 address: see rudder_own_source.h */
+	struct rudder_flow_mask4 flow_v4;
 	struct rudder_tree tree_v4[RUDDER_MAX_TREES];
 	__u64 own_v6;
+	struct rudder_flow_mask6 flow_v6;
 	struct rudder_tree tree_v6[RUDDER_MAX_TREES];
 	__u32 own_offset;       /* struct rudder_own_address[own_mask + 1] */
 	__u32 own_mask;         /* power of two minus one */
@@ -295,6 +316,29 @@ struct rudder_group_table {
 	__u16 reserved[3];
 };
 
+/* ---- flow cache: BPF_MAP_TYPE_ARRAY flows, BPF_F_MMAPABLE, index = CPU ------------------------- */
+
+#define RUDDER_CPU_FLOWS 16384u /* a power of two */
+
+/* One flow, a cache line: its key, and what becomes of its packets. Written and read by the datapath only, rudder_flow_cache.h. */
+struct rudder_flow {
+	__u64 address[4]; /* masked, wire order; IPv4: source and destination in [0], and no more is looked at */
+	__u64 fields;     /* rudder_flow_fields(), masked */
+	__u32 ifindex;    /* of the hook */
+	__u16 next_hop;   /* index into the next-hop table */
+	__u16 how;        /* RUDDER_FORWARD_* in rudder_forward.h */
+	__u64 generation; /* 0: empty */
+	__u32 rule_slot;  /* counters; RUDDER_NO_SLOT: no rule matches */
+	__u32 target_slot;
+};
+
+struct rudder_flow_cache {
+	struct rudder_flow flow[RUDDER_CPU_FLOWS];
+	__u64 hits;   /* packets since rudderd started whose flow was found */
+	__u64 misses; /* packets whose flow was looked for in vain */
+	__u64 reserved[6];
+};
+
 /* ---- counters -------------------------------------------------------------------------------- */
 
 /* BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, index = number of a CPU; each value is an array of these, index = counter slot of a
@@ -362,10 +406,10 @@ RUDDER_STATIC_ASSERT(sizeof(struct rudder_hook) == 16, "rudder_hook");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_source) == 20, "rudder_source");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_own_address) == 16, "rudder_own_address");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_tree) == 12, "rudder_tree");
-RUDDER_STATIC_ASSERT(sizeof(struct rudder_blob_header) == 232, "rudder_blob_header");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_blob_header) == 288, "rudder_blob_header");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, hook_offset) == 24, "rudder_blob_header.hook_offset");
-RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v4) == 72, "rudder_blob_header.tree_v4");
-RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v6) == 152, "rudder_blob_header.tree_v6");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v4) == 88, "rudder_blob_header.tree_v4");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v6) == 208, "rudder_blob_header.tree_v6");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_rule) == 16, "rudder_rule");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_limit) == 32, "rudder_limit");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_limit_state) == 64, "rudder_limit_state");
@@ -380,5 +424,8 @@ RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, limit) == 62, "rudder_t
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_group_table) == 8192, "rudder_group_table");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_next_hop) == 64, "rudder_next_hop");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_next_hop, gateway_be) == 24, "rudder_next_hop.gateway_be");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_flow) == 64, "rudder_flow");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_flow, generation) == 48, "rudder_flow.generation");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_flow_cache, hits) == 64 * RUDDER_CPU_FLOWS, "rudder_flow_cache.hits");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_counter) == 16, "rudder_counter");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_failure_key) == 8, "rudder_failure_key");

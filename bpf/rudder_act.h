@@ -5,6 +5,7 @@
 #pragma once
 
 #include "rudder_answer.h"
+#include "rudder_flow_cache.h"
 #include "rudder_forward.h"
 #include "rudder_group.h"
 #include "rudder_limit.h"
@@ -138,19 +139,29 @@ static __always_inline int rudder_is_excess(struct __sk_buff *skb, const char *b
 	return 1;
 }
 
-/* Takes the short way if the packet can; returns if it cannot. */
+/* Takes the short way if the packet can; returns if it cannot. What a group does with a flow may change at any time: it is
+ * not kept. */
 static __always_inline void rudder_try_forward(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s,
-					       const struct rudder_rule *rule)
+					       const struct rudder_rule *rule, int is_to_keep)
 {
 	const struct rudder_target *target = rudder_target_at(blob, rule->first_target);
 	__s64 taken;
+	__u32 how;
 
 	if (target && target->flags & RUDDER_TARGET_GROUP) {
 		taken = rudder_taken_target(blob, rule->first_target);
 		target = taken < 0 ? NULL : rudder_target_at(blob, (__u32)taken);
+		is_to_keep = 0;
 	}
-	if (target && rudder_prepare_forward(skb, s, rule, target))
-		bpf_tail_call(skb, &stages, RUDDER_STAGE_FORWARD);
+	if (!target || target->flags & RUDDER_NOT_PLAIN || !rudder_is_plain_frame(s))
+		return;
+	how = rudder_forward_how(target, s->direction);
+	skb->cb[RUDDER_CB_RULE_SLOT] = rule->counter_slot;
+	skb->cb[RUDDER_CB_TARGET_SLOT] = target->counter_slot;
+	rudder_order_forward(skb, target->next_hop, how, s->mark);
+	if (is_to_keep && s->flow_place != RUDDER_NO_FLOW)
+		rudder_keep_flow(rule->counter_slot, target->counter_slot, (target->next_hop & 0xffff) | how << 16);
+	bpf_tail_call(skb, &stages, RUDDER_STAGE_FORWARD);
 }
 
 static __always_inline const struct rudder_rule *rudder_rule_at(const char *blob, __u32 rank)
@@ -178,9 +189,9 @@ static __always_inline int rudder_begin(struct __sk_buff *skb, const char *blob,
 		rudder_count_failure(rule->counter_slot, reason);
 		return reason == RUDDER_REASON_LOOP ? RUDDER_DROP : RUDDER_NEXT;
 	}
-	if (rule->action == RUDDER_ACTION_STEER && !rule->limit)
-		rudder_try_forward(skb, blob, s, rule);
 	s->rank = rank;
+	if (rule->action == RUDDER_ACTION_STEER && !rule->limit)
+		rudder_try_forward(skb, blob, s, rule, 1);
 	bpf_tail_call(skb, &stages, RUDDER_STAGE_ACT);
 	return RUDDER_NEXT;
 }
@@ -195,10 +206,12 @@ static __always_inline int rudder_act_by(struct __sk_buff *skb, const char *blob
 		rudder_count_reason(RUDDER_REASON_BAD_POLICY);
 		return RUDDER_NEXT;
 	}
-	if (rudder_is_excess(skb, blob, s, rule))
-		return rule->flags & RUDDER_RULE_EXCESS_DROPS ? RUDDER_DROP : RUDDER_NEXT;
-	if (rule->action == RUDDER_ACTION_STEER && rule->limit)
-		rudder_try_forward(skb, blob, s, rule);
+	if (!s->is_long_way) {
+		if (rudder_is_excess(skb, blob, s, rule))
+			return rule->flags & RUDDER_RULE_EXCESS_DROPS ? RUDDER_DROP : RUDDER_NEXT;
+		if (rule->action == RUDDER_ACTION_STEER && rule->limit)
+			rudder_try_forward(skb, blob, s, rule, 0);
+	}
 	s->answer_mtu = 0;
 	reason = rudder_save_headers(skb, s);
 	if (reason != RUDDER_REASON_NONE) {

@@ -34,3 +34,17 @@ static __always_inline int rudder_is_special6(const __u32 *address_be)
 		return !(address_be[0] | address_be[1] | address_be[2]) && RUDDER_SWAP32(address_be[3]) <= 1;
 	return (first & 0xffc0) == 0xfe80 || first == 0xff01 || first == 0xff02;
 }
+
+/* First octets of IPv4 addresses that may be special or groups: 0, 127, 169, 224 and above. */
+static __always_inline int rudder_is_remarkable4(__u32 address_be)
+{
+	__u8 first = rudder_get_byte(address_be, 0);
+
+	return (__u8)(first - 1) >= 223 || first == 127 || first == 169;
+}
+
+/* Of IPv6 addresses: 0, fe, ff. */
+static __always_inline int rudder_is_remarkable6(__u32 first_word_be)
+{
+	return (__u8)(rudder_get_byte(first_word_be, 0) + 2) <= 2;
+}

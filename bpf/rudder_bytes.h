@@ -45,6 +45,18 @@ static __always_inline __u32 rudder_load32_be(const void *at)
 #endif
 }
 
+static __always_inline __u64 rudder_load64_be(const void *at)
+{
+#ifdef __bpf__
+	return *(const __u64 *)at;
+#else
+	__u64 value;
+
+	__builtin_memcpy(&value, at, sizeof(value));
+	return value;
+#endif
+}
+
 static __always_inline void rudder_store32_be(void *at, __u32 value_be)
 {
 #ifdef __bpf__
@@ -52,6 +64,12 @@ static __always_inline void rudder_store32_be(void *at, __u32 value_be)
 #else
 	__builtin_memcpy(at, &value_be, sizeof(value_be));
 #endif
+}
+
+/* Four wire bytes as a word in memory order. */
+static __always_inline __u32 rudder_word(__u8 b0, __u8 b1, __u8 b2, __u8 b3)
+{
+	return RUDDER_SWAP32((__u32)b0 << 24 | (__u32)b1 << 16 | (__u32)b2 << 8 | b3);
 }
 
 /* Two fields that lie one behind the other, at a multiple of four, as one store. */

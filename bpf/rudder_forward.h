@@ -4,9 +4,9 @@
  * do what the skb store helpers do for several times the price.
  *
  * It is a program of its own, reached by a tail call, because the kernel makes every cloned packet writable at the
- * entry of a program that stores into packets; packets that are not ours must not pay that. rudder_prepare_forward
- * decides from the parsed packet alone; what it turns down, and any packet if the tail call fails, goes the long
- * way (rudder_steer), which can do everything.
+ * entry of a program that stores into packets; packets that are not ours must not pay that. What it is to do comes in
+ * skb->cb, from a rule's target or from the flow cache. What may have changed since is looked at here, and a packet
+ * that cannot go this way, like any whose tail call fails, goes the long one (rudder_act), which can do everything.
  */
 #pragma once
 
@@ -16,6 +16,20 @@
 #include "rudder_tag.h"
 #include "rudder_verdict.h"
 #include "rudder_way.h"
+
+/* Words of skb->cb between the programs. */
+#define RUDDER_CB_RULE_SLOT 0
+#define RUDDER_CB_TARGET_SLOT 1
+#define RUDDER_CB_NEXT_HOP 2  /* index into the next-hop table | new mark << 16 */
+#define RUDDER_CB_HOW 3       /* RUDDER_FORWARD_* */
+#define RUDDER_CB_DIRECTION 4 /* enum rudder_direction | RUDDER_CB_UNCACHED */
+#define RUDDER_CB_UNCACHED 2u /* the flow cache is not to be asked again */
+
+#define RUDDER_FORWARD_TTL 0x00ffu       /* the new TTL or hop limit with RUDDER_FORWARD_SET */
+#define RUDDER_FORWARD_SET 0x0100u
+#define RUDDER_FORWARD_DECREMENT 0x0200u /* without either it stays */
+#define RUDDER_FORWARD_KEPT 0x0400u      /* all this is from the flow cache */
+/* 0x0800 is RUDDER_MARK_FRESH */
 
 /* Addresses, ports, DSCP and VLAN stay, the device exists and is known. */
 #define RUDDER_NOT_PLAIN (RUDDER_REWRITE_DST_IP | RUDDER_REWRITE_SRC_IP | RUDDER_REWRITE_DST_PORT | \
@@ -28,31 +42,43 @@ static __always_inline int rudder_is_plain_frame(const struct rudder_scratch *s)
 	       (s->packet.family == 6 || s->packet.ip_header_bytes == RUDDER_IPV4_BYTES);
 }
 
-/* Fills scratch->forward. Returns nonzero if the packet can go the short way. */
-static __always_inline int rudder_prepare_forward(struct __sk_buff *skb, struct rudder_scratch *s,
-						  const struct rudder_rule *rule, const struct rudder_target *target)
+static __always_inline __u32 rudder_forward_how(const struct rudder_target *target, __u32 direction)
 {
-	struct rudder_forward *forward = &s->forward;
-	struct rudder_way way;
-	int ttl;
+	__u32 how = rudder_fresh_mark(target->flags);
 
-	if (target->flags & RUDDER_NOT_PLAIN || !rudder_is_plain_frame(s) || rudder_find_way(target, &way))
-		return 0;
-	if ((way.flags & (RUDDER_NH_LINK_UP | RUDDER_NH_MAC_VALID | RUDDER_NH_LAYER3 | RUDDER_NH_UNREACHABLE)) !=
+	if (target->ttl_mode == RUDDER_TTL_SET)
+		return how | RUDDER_FORWARD_SET | target->ttl;
+	if (target->ttl_mode == RUDDER_TTL_KEEP || direction == RUDDER_EGRESS)
+		return how;
+	return how | RUDDER_FORWARD_DECREMENT;
+}
+
+/* Says what rudder_forward is to do. `mark`: of the packet as it came. */
+static __always_inline void rudder_order_forward(struct __sk_buff *skb, __u32 next_hop, __u32 how, __u32 mark)
+{
+	skb->cb[RUDDER_CB_NEXT_HOP] = (next_hop & 0xffff) | rudder_next_mark(mark, how & RUDDER_MARK_FRESH) << 16;
+	skb->cb[RUDDER_CB_HOW] = how;
+}
+
+/* ---- the program ------------------------------------------------------------------------------- */
+
+/* Can the way be taken as it is now, by this packet? */
+static __always_inline int rudder_is_way_open(const struct __sk_buff *skb, const struct rudder_way *way)
+{
+	if ((way->flags & (RUDDER_NH_LINK_UP | RUDDER_NH_MAC_VALID | RUDDER_NH_LAYER3 | RUDDER_NH_UNREACHABLE)) !=
 	    (RUDDER_NH_LINK_UP | RUDDER_NH_MAC_VALID))
 		return 0;
-	if (s->direction == RUDDER_EGRESS && way.ifindex == skb->ifindex)
+	if (skb->cb[RUDDER_CB_DIRECTION] & RUDDER_EGRESS && way->ifindex == skb->ifindex)
 		return 0;
-	ttl = rudder_new_ttl(&s->packet, target, s->direction);
-	if (ttl < 0 || s->frame_bytes - RUDDER_ETH_BYTES > way.mtu)
-		return 0;
-	rudder_set_macs(s->macs, way.dst, way.src);
-	forward->ifindex = way.ifindex;
-	forward->ttl = (__u16)ttl;
-	forward->rule_slot = rule->counter_slot;
-	forward->target_slot = target->counter_slot;
-	forward->mark = (__u16)rudder_next_mark(s->mark, rudder_fresh_mark(target->flags));
-	return 1;
+	return skb->len - RUDDER_ETH_BYTES <= way->mtu;
+}
+
+/* The new TTL; negative: it has expired. */
+static __always_inline int rudder_forward_ttl(__u8 ttl, __u32 how)
+{
+	if (how & RUDDER_FORWARD_DECREMENT)
+		return ttl <= 1 ? -1 : ttl - 1;
+	return how & RUDDER_FORWARD_SET ? (__u8)how : ttl;
 }
 
 /* The word of TTL, protocol and checksum with another TTL. *Source*: RFC 1624, equation 3. */
@@ -67,54 +93,102 @@ static __always_inline __u32 rudder_forward_ttl_word(__u32 word_be, __u8 ttl)
 	return rudder_set_second_half(changed_be, (__u16)~sum);
 }
 
-static __always_inline int rudder_forward_ipv4(__u8 *ip, const __u8 *end, __u8 ttl)
+/* Returns enum rudder_reason. */
+static __always_inline int rudder_forward_ipv4(__u8 *ip, const __u8 *end, __u32 how)
 {
 	__u64 sum = 0;
+	int ttl;
 
 	if (ip + RUDDER_IPV4_BYTES > end)
 		return RUDDER_REASON_SHORT;
+	ttl = rudder_forward_ttl(ip[8], how);
+	if (ttl < 0)
+		return RUDDER_REASON_TTL_EXPIRED;
 	for (int i = 0; i < 5; i++)
 		sum += rudder_load32_be(ip + i * 4);
 	if (!rudder_is_header_sum_good(sum))
 		return RUDDER_REASON_MALFORMED;
-	rudder_store32_be(ip + 8, rudder_forward_ttl_word(rudder_load32_be(ip + 8), ttl));
+	rudder_store32_be(ip + 8, rudder_forward_ttl_word(rudder_load32_be(ip + 8), (__u8)ttl));
 	return RUDDER_REASON_NONE;
 }
 
-/* No checksum covers the hop limit, but the kernel's sum of a CHECKSUM_COMPLETE packet does. */
-static __always_inline int rudder_forward_ipv6(struct __sk_buff *skb, __u8 *ip, const __u8 *end, __u8 ttl)
+/* Returns enum rudder_reason. No checksum covers the hop limit, but the kernel's sum of a CHECKSUM_COMPLETE packet does. */
+static __always_inline int rudder_forward_ipv6(struct __sk_buff *skb, __u8 *ip, const __u8 *end, __u32 how)
 {
 	__u32 before, after;
+	int ttl;
 
 	if (ip + RUDDER_IPV6_BYTES > end)
 		return RUDDER_REASON_SHORT;
+	ttl = rudder_forward_ttl(ip[7], how);
+	if (ttl < 0)
+		return RUDDER_REASON_TTL_EXPIRED;
 	before = rudder_load32_be(ip + 4);
-	after = rudder_set_byte(before, 3, ttl);
+	after = rudder_set_byte(before, 3, (__u8)ttl);
 	rudder_store32_be(ip + 4, after);
 	bpf_csum_update(skb, rudder_sum_fold32(rudder_sum_replace(before, after)));
 	return RUDDER_REASON_NONE;
 }
 
-/* Sends a packet that rudder_prepare_forward agreed to. Returns the verdict. */
-static __always_inline int rudder_forward_packet(struct __sk_buff *skb, struct rudder_scratch *s)
+/* Changes the packet. Returns enum rudder_reason: unless RUDDER_REASON_NONE, it is as it was. */
+static __always_inline int rudder_change_forward(struct __sk_buff *skb, const struct rudder_way *way)
 {
 	__u8 *data = (__u8 *)(long)skb->data;
 	const __u8 *end = (const __u8 *)(long)skb->data_end;
+	__u32 how = skb->cb[RUDDER_CB_HOW];
+	__u32 macs[3];
 	int reason;
 
-	if (s->packet.family == 4)
-		reason = rudder_forward_ipv4(data + RUDDER_ETH_BYTES, end, (__u8)s->forward.ttl);
+	if (data + RUDDER_ETH_BYTES > end)
+		return RUDDER_REASON_SHORT;
+	if (rudder_load16_be(data + 12) == RUDDER_SWAP16(RUDDER_ETHERTYPE_IPV4))
+		reason = rudder_forward_ipv4(data + RUDDER_ETH_BYTES, end, how);
 	else
-		reason = rudder_forward_ipv6(skb, data + RUDDER_ETH_BYTES, end, (__u8)s->forward.ttl);
-	if (reason != RUDDER_REASON_NONE) {
-		rudder_count_failure(s->forward.rule_slot, reason);
+		reason = rudder_forward_ipv6(skb, data + RUDDER_ETH_BYTES, end, how);
+	if (reason != RUDDER_REASON_NONE)
+		return reason;
+	rudder_set_macs(macs, way->dst, way->src);
+	for (int i = 0; i < 3; i++)
+		rudder_store32_be(data + i * 4, macs[i]);
+	return RUDDER_REASON_NONE;
+}
+
+/* Gives the packet back: to the rule it matched or, if only its flow is known, to the classifier. */
+static __always_inline int rudder_turn_down(struct __sk_buff *skb)
+{
+	struct rudder_scratch *s;
+
+	if (skb->cb[RUDDER_CB_HOW] & RUDDER_FORWARD_KEPT) {
+		skb->cb[RUDDER_CB_DIRECTION] |= RUDDER_CB_UNCACHED;
+		bpf_tail_call(skb, &stages, RUDDER_STAGE_CLASSIFY);
 		return RUDDER_NEXT;
 	}
-	for (int i = 0; i < 3; i++)
-		rudder_store32_be(data + i * 4, s->macs[i]);
-	rudder_add_traffic(s->forward.rule_slot, s->frame_bytes);
-	if (s->forward.target_slot != RUDDER_NO_SLOT)
-		rudder_add_traffic(s->forward.target_slot, s->frame_bytes);
-	skb->tc_index = s->forward.mark;
-	return (int)bpf_redirect(s->forward.ifindex, 0);
+	s = rudder_get_scratch();
+	if (s)
+		s->is_long_way = 1;
+	bpf_tail_call(skb, &stages, RUDDER_STAGE_ACT);
+	return RUDDER_NEXT;
+}
+
+/* Does what skb->cb says. Returns the verdict. */
+static __always_inline int rudder_forward_packet(struct __sk_buff *skb)
+{
+	__u32 order = skb->cb[RUDDER_CB_NEXT_HOP], target_slot = skb->cb[RUDDER_CB_TARGET_SLOT];
+	struct rudder_way way;
+	int reason;
+
+	if (rudder_read_way(order & 0xffff, &way) != RUDDER_REASON_NONE || !rudder_is_way_open(skb, &way))
+		return rudder_turn_down(skb);
+	reason = rudder_change_forward(skb, &way);
+	if (reason == RUDDER_REASON_MALFORMED) {
+		rudder_count_failure(skb->cb[RUDDER_CB_RULE_SLOT], reason);
+		return RUDDER_NEXT;
+	}
+	if (reason != RUDDER_REASON_NONE)
+		return rudder_turn_down(skb);
+	rudder_add_traffic(skb->cb[RUDDER_CB_RULE_SLOT], skb->len);
+	if (target_slot != RUDDER_NO_SLOT)
+		rudder_add_traffic(target_slot, skb->len);
+	skb->tc_index = (__u16)(order >> 16);
+	return (int)bpf_redirect(way.ifindex, 0);
 }

@@ -74,12 +74,6 @@ struct rudder_icmp {
 	__u32 bytes;     /* how much of it */
 };
 
-/* Four wire bytes as a word in memory order. */
-static __always_inline __u32 rudder_word(__u8 b0, __u8 b1, __u8 b2, __u8 b3)
-{
-	return RUDDER_SWAP32((__u32)b0 << 24 | (__u32)b1 << 16 | (__u32)b2 << 8 | b3);
-}
-
 static __always_inline __u32 rudder_word16(__u16 first, __u16 second)
 {
 	return RUDDER_SWAP32((__u32)first << 16 | second);

@@ -2,7 +2,7 @@
 /*
  * Maps of the TC programs. A comment says key, value, and who writes.
  *
- * All tiers share next_hops, group_tables, reasons, failures, scratch and programs; each tier has its own active, stages and counters.
+ * All tiers share next_hops, group_tables, flows, reasons, failures, scratch and programs; each tier has its own active, stages and counters.
  */
 #pragma once
 
@@ -16,6 +16,7 @@ int rudder_unmet_conditions(__u32 unit);
 int rudder_excluded_address(__u32 unit);
 #define RUDDER_ADDRESSES_EXCLUDED(unit) (__u64)(__u32)rudder_excluded_address(unit)
 #include "rudder_classifier.h"
+#include "rudder_flow_key.h"
 #include "rudder_parse.h"
 #include "rudder_rewrite.h"
 
@@ -118,14 +119,15 @@ struct {
 	__type(value, struct rudder_limit_state);
 } limit_states SEC(".maps");
 
-/* What rudder_forward has to do: the rest of it is scratch->macs. */
-struct rudder_forward {
-	__u32 ifindex;
-	__u16 ttl;         /* new TTL or hop limit */
-	__u16 mark;        /* see rudder_mark.h */
-	__u32 rule_slot;   /* counters */
-	__u32 target_slot;
-};
+/* CPU -> its flow cache. Not a per-CPU map: the values of those are not aligned to cache lines, and have at most 32 KiB.
+ * The number of CPUs is set before loading. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct rudder_flow_cache);
+} flows SEC(".maps");
 
 /* The way out as one packet sees it: a snapshot of a next-hop slot, or what a routing table said. So every decision on
  * one copy sees one state. dst and src as in rudder_next_hop. */
@@ -150,9 +152,11 @@ struct rudder_scratch {
 	__u32 mark;                      /* of the packet as it came: 0 if it is not ours; see rudder_mark.h */
 	__u32 rank;                      /* of the rule it matched */
 	__u16 transport_changed;         /* RUDDER_CHANGED_*: what the frame carries of an earlier copy */
-	__u16 is_header_added;           /* an Ethernet header was put before a layer-3 frame */
+	__u8 is_header_added;            /* an Ethernet header was put before a layer-3 frame */
+	__u8 is_long_way;                /* steer: rudder_forward has turned the packet down */
 	__u32 macs[3];                   /* new destination and source MAC */
-	struct rudder_forward forward;
+	__u32 flow_rest;                 /* packets that the flow cache is not asked for */
+	__u32 flow_place;                /* of `flow` in the cache; RUDDER_NO_FLOW: it has none */
 	struct rudder_packet packet;
 	struct rudder_key key;
 	struct rudder_original original;
@@ -174,6 +178,8 @@ struct rudder_scratch {
 	__u32 cut_ifindex;               /* whose egress hook is to cut the copy being cloned, 0: none; see rudder_cut.h */
 	__u32 cut_bytes;                 /* to how many bytes */
 	__u32 is_cut;                    /* it has done so, or need not */
+	struct rudder_flow flow;         /* this packet's, if it has one that is not in the cache */
+	__u64 flow_hits;                 /* of the cache when its use was last judged */
 };
 
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_scratch, rewritten) ==

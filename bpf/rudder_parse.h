@@ -105,20 +105,6 @@ static __always_inline int rudder_parse(const struct rudder_frame *frame, struct
 
 /* ---- the straight way -------------------------------------------------------------------------- */
 
-/* First octets of IPv4 addresses that may be special or groups: 0, 127, 169, 224 and above. */
-static __always_inline int rudder_is_remarkable4(__u32 address_be)
-{
-	__u8 first = rudder_get_byte(address_be, 0);
-
-	return (__u8)(first - 1) >= 223 || first == 127 || first == 169;
-}
-
-/* Of IPv6 addresses: 0, fe, ff. */
-static __always_inline int rudder_is_remarkable6(__u32 first_word_be)
-{
-	return (__u8)(rudder_get_byte(first_word_be, 0) + 2) <= 2;
-}
-
 /* What the straight way has found out before the transport header. */
 struct rudder_plain {
 	__u8 family;

@@ -15,12 +15,10 @@
 #include "rudder_act.h"
 #include "rudder_answer.h"
 #include "rudder_closer.h"
+#include "rudder_flow_cache.h"
 #include "rudder_forward.h"
 #include "rudder_mark.h"
 #include "rudder_match.h"
-
-#define RUDDER_CB_DIRECTION 4
-#define RUDDER_PACKET_OTHERHOST 3
 
 /* ---- hooks ------------------------------------------------------------------------------------- */
 
@@ -155,6 +153,7 @@ static __always_inline __u32 rudder_find_rule(struct __sk_buff *skb, const char 
 	__u32 bytes = blob_bytes; /* one load, not one for each access */
 	__u64 at = rudder_find_hook(blob, bytes, skb->ifindex, s->direction);
 	__u32 mark = s->mark;
+	__u32 rank;
 
 	RUDDER_OPAQUE(at);
 	if (at == 0 || at > bytes - sizeof(struct rudder_hook))
@@ -171,7 +170,10 @@ static __always_inline __u32 rudder_find_rule(struct __sk_buff *skb, const char 
 		s->packet.flags |= RUDDER_PKT_OWN_SOURCE;
 	if (((const struct rudder_blob_header *)blob)->fields & RUDDER_FIELD_CLOSER)
 		rudder_look_closer(skb);
-	return rudder_classify_packet(blob, bytes, &s->packet, &s->key);
+	rank = rudder_classify_packet(blob, bytes, &s->packet, &s->key);
+	if (rank == RUDDER_NO_RULE)
+		rudder_keep_unmatched(s);
+	return rank;
 }
 
 /* The packet's mark, 0 if we have not sent it. At ingress the mark ends here - the stack and other tools see nothing of
@@ -210,11 +212,26 @@ static __always_inline int rudder_let_go(struct __sk_buff *skb, __u32 mark, __u3
 	return RUDDER_NEXT;
 }
 
+/* Begins the treatment of a packet of which the flow cache knows nothing. */
+static __always_inline void rudder_clear_scratch(struct __sk_buff *skb, struct rudder_scratch *s, __u32 direction, __u32 mark)
+{
+	/* Through memory: the verifier forgets which ways led here, and looks at what follows once. */
+	*(volatile __u32 *)&s->direction = direction;
+	*(volatile __u32 *)&s->mark = mark;
+	s->frame_bytes = skb->len;
+	s->transport_changed = 0;
+	s->is_header_added = 0;
+	s->is_long_way = 0;
+	s->is_stale = 0;
+}
+
 SEC("tc")
 int rudder_classify(struct __sk_buff *skb)
 {
-	__u32 direction = skb->cb[RUDDER_CB_DIRECTION] & 1;
+	__u32 way_here = skb->cb[RUDDER_CB_DIRECTION];
+	__u32 direction = way_here & RUDDER_EGRESS;
 	__u32 mark = rudder_take_mark(skb, direction);
+	const struct rudder_flow *flow;
 	struct rudder_scratch *s;
 	const char *blob;
 	__u32 rank;
@@ -224,17 +241,17 @@ int rudder_classify(struct __sk_buff *skb)
 	s = rudder_get_scratch();
 	if (!s || (s->is_cloning && rudder_put_aside()))
 		return RUDDER_NEXT;
-	/* Through memory: the verifier forgets which ways led here, and looks at what follows once. */
-	*(volatile __u32 *)&s->direction = direction;
-	*(volatile __u32 *)&s->mark = mark;
-	s->frame_bytes = skb->len;
-	s->transport_changed = 0;
-	s->is_header_added = 0;
 	blob = rudder_active_blob();
 	if (!blob)
 		return RUDDER_NEXT;
+	s->flow_place = RUDDER_NO_FLOW;
+	if (!mark && !(way_here & RUDDER_CB_UNCACHED)) {
+		flow = rudder_find_flow(skb, (const struct rudder_blob_header *)blob, s, direction);
+		if (flow)
+			return rudder_follow_flow(skb, flow);
+	}
+	rudder_clear_scratch(skb, s, direction, mark);
 	s->generation = ((const struct rudder_blob_header *)blob)->generation;
-	s->is_stale = 0;
 	rank = rudder_find_rule(skb, blob, s);
 	if (s->is_stale)
 		return rudder_start_again(skb, s->mark);
@@ -256,9 +273,7 @@ int rudder_act(struct __sk_buff *skb)
 SEC("tc")
 int rudder_forward(struct __sk_buff *skb)
 {
-	struct rudder_scratch *s = rudder_get_scratch();
-
-	return s ? rudder_forward_packet(skb, s) : RUDDER_NEXT;
+	return rudder_forward_packet(skb);
 }
 
 SEC("tc")

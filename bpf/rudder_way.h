@@ -27,15 +27,11 @@ static __always_inline __u32 rudder_next_hop_flags(__u64 dst)
 #endif
 }
 
-/* Reads the slot. Returns enum rudder_reason. */
-static __always_inline int rudder_find_way(const struct rudder_target *target, struct rudder_way *way)
+/* Reads a slot of the next-hop table. Returns enum rudder_reason. */
+static __always_inline int rudder_read_way(__u32 index, struct rudder_way *way)
 {
-	__u32 index = target->next_hop;
-	const struct rudder_next_hop *slot;
+	const struct rudder_next_hop *slot = bpf_map_lookup_elem(&next_hops, &index);
 
-	if (target->flags & RUDDER_TARGET_DEFERRED)
-		return index == RUDDER_REASON_NO_ADDRESS ? RUDDER_REASON_NO_ADDRESS : RUDDER_REASON_NO_DEVICE;
-	slot = bpf_map_lookup_elem(&next_hops, &index);
 	if (!slot)
 		return RUDDER_REASON_BAD_POLICY;
 	way->dst = *(const volatile __u64 *)&slot->dst;
@@ -44,6 +40,14 @@ static __always_inline int rudder_find_way(const struct rudder_target *target, s
 	way->mtu = *(const volatile __u32 *)&slot->mtu;
 	way->flags = rudder_next_hop_flags(way->dst);
 	return way->ifindex ? RUDDER_REASON_NONE : RUDDER_REASON_NO_DEVICE;
+}
+
+/* The way of a target that is no group. Returns enum rudder_reason. */
+static __always_inline int rudder_find_way(const struct rudder_target *target, struct rudder_way *way)
+{
+	if (target->flags & RUDDER_TARGET_DEFERRED)
+		return target->next_hop == RUDDER_REASON_NO_ADDRESS ? RUDDER_REASON_NO_ADDRESS : RUDDER_REASON_NO_DEVICE;
+	return rudder_read_way(target->next_hop, way);
 }
 
 /* Does what a GSO packet will be cut into exceed the MTU? TCP by its own header; for the rest (UDP, tunnels) the kernel

@@ -29,15 +29,7 @@ struct Row {
     Direction direction = Direction::ingress;
 };
 
-inline void check(const Row& row) {
-    INFO(row.what);
-    REQUIRE(datapath().publish(row.policy, topology()));
-    const Run run = datapath().run(row.in, link_named("in0").ifindex, row.direction);
-    const Frame& want = row.out.empty() ? row.in : row.out;
-    INFO("in   " << hex(row.in) << "\nwant " << hex(want) << "\ngot  " << hex(run.frame));
-    CHECK(run.verdict == row.verdict);
-    CHECK((run.frame == want));
-    const Counts counts = datapath().counts();
+inline void check_counts(const Row& row, const Counts& counts) {
     const std::map<CounterKey, std::uint64_t> packets =
         row.is_matched ? std::map<CounterKey, std::uint64_t>{{{"r", -1}, 1}} : std::map<CounterKey, std::uint64_t>{};
     CHECK((counts.packets == packets));
@@ -49,6 +41,21 @@ inline void check(const Row& row) {
     const std::map<std::uint32_t, std::uint64_t> reasons =
         row.reason == 0 ? std::map<std::uint32_t, std::uint64_t>{} : std::map<std::uint32_t, std::uint64_t>{{row.reason, 1}};
     CHECK((counts.reasons == reasons));
+}
+
+/// The packet twice: the second one may be known to the flow cache, which must not show.
+inline void check(const Row& row) {
+    REQUIRE(datapath().publish(row.policy, topology()));
+    for (const char* const which : {"the first", "the second"}) {
+        datapath().reset();
+        INFO(row.what << ", " << which);
+        const Run run = datapath().run(row.in, link_named("in0").ifindex, row.direction);
+        const Frame& want = row.out.empty() ? row.in : row.out;
+        INFO("in   " << hex(row.in) << "\nwant " << hex(want) << "\ngot  " << hex(run.frame));
+        CHECK(run.verdict == row.verdict);
+        CHECK((run.frame == want));
+        check_counts(row, datapath().counts());
+    }
 }
 
 }  // namespace rudder::test

@@ -84,6 +84,7 @@ std::unique_ptr<Datapath> Datapath::load(std::string& why, std::size_t tier) {
     bpf->rodata->counter_slots = tiers()[tier].counter_slots;
     bpf_map__set_max_entries(bpf->maps.counters, static_cast<std::uint32_t>(libbpf_num_possible_cpus()));
     bpf_map__set_value_size(bpf->maps.counters, tiers()[tier].counter_slots * static_cast<std::uint32_t>(sizeof(rudder_counter)));
+    bpf_map__set_max_entries(bpf->maps.flows, static_cast<std::uint32_t>(libbpf_num_possible_cpus()));
     const int example = create_blob_map(tiers()[tier].blob_bytes);
     bpf_map__set_inner_map_fd(bpf->maps.active, example);
     const int failed = rudder_tc_bpf__load(bpf);
@@ -261,6 +262,9 @@ void Datapath::reset() {
     while (bpf_map_get_next_key(bpf_map__fd(bpf_->maps.failures), nullptr, &key) == 0) {
         bpf_map_delete_elem(bpf_map__fd(bpf_->maps.failures), &key);
     }
+    const std::uint32_t key_of_scratch = 0;
+    const std::vector<char> no_scratch(cpus * ((bpf_map__value_size(bpf_->maps.scratch) + 7) & ~std::size_t{7}));
+    bpf_map_update_elem(bpf_map__fd(bpf_->maps.scratch), &key_of_scratch, no_scratch.data(), BPF_ANY);
     fill_buckets();
 }
 
@@ -293,6 +297,16 @@ Counts Datapath::counts() const {
         previous = &key;
     }
     return counts;
+}
+
+FlowUse Datapath::flow_use() const {
+    FlowUse use;
+    const auto cache = std::make_unique<rudder_flow_cache>();
+    for (std::uint32_t cpu = 0; bpf_map_lookup_elem(bpf_map__fd(bpf_->maps.flows), &cpu, cache.get()) == 0; cpu++) {
+        use.hits += cache->hits;
+        use.misses += cache->misses;
+    }
+    return use;
 }
 
 std::map<std::string, std::uint32_t> Datapath::verified_instructions() const {

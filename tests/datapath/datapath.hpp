@@ -47,6 +47,12 @@ struct Counts {
     std::map<std::pair<CounterKey, std::uint32_t>, std::uint64_t> failures;     ///< by (counter, reason)
 };
 
+/// Packets that the flow cache was asked for since the programs were loaded.
+struct FlowUse {
+    std::uint64_t hits = 0;
+    std::uint64_t misses = 0;
+};
+
 class Datapath {
 public:
     /// For policies up to that tier. Null and a sentence in `why` when the kernel refuses.
@@ -71,10 +77,12 @@ public:
     /// Attaches the entry program to a real device (cls_bpf on its clsact); gone with the device.
     bool attach(std::uint32_t ifindex, Direction direction);
     void detach(std::uint32_t ifindex, Direction direction);
+    /// Counts start at zero, and the flow cache is asked even if it was of no use before.
     void reset();
     /// Lets ICMP errors go at their full rate again.
     void fill_buckets();
     [[nodiscard]] Counts counts() const;
+    [[nodiscard]] FlowUse flow_use() const;
     /// What the verifier followed, by program.
     [[nodiscard]] std::map<std::string, std::uint32_t> verified_instructions() const;
 

@@ -9,6 +9,7 @@
 #include "rudder_icmp.h"
 #include "rudder_mark.h"
 #include "rudder_flow_hash.h"
+#include "rudder_flow_key.h"
 #include "rudder_parse.h"
 #include "rudder_rewrite.h"
 #pragma GCC diagnostic pop
@@ -122,4 +123,37 @@ __u64 host_cost(const struct rudder_limit *limit, __u32 packets, __u32 bytes)
 int host_is_beyond(struct rudder_limit_state *state, __u64 now, __u64 cost, const struct rudder_limit *limit)
 {
 	return rudder_is_beyond(state, now, cost, limit);
+}
+
+int host_flow_key(struct host_frame frame, const struct rudder_blob_header *header, __u32 direction, struct rudder_flow *flow)
+{
+	const __u8 *data = frame.data;
+
+	memset(flow, 0, sizeof(*flow));
+	if (frame.linear >= RUDDER_FLOW4_LINEAR && rudder_is_flow4(data))
+		rudder_flow_key4(data, &header->flow_v4, direction, flow);
+	else if (frame.linear >= RUDDER_FLOW6_LINEAR && rudder_is_flow6(data))
+		rudder_flow_key6(data, &header->flow_v6, direction, flow);
+	else
+		return 0;
+	return 1;
+}
+
+int host_is_flow_lasting(const struct rudder_packet *packet)
+{
+	return rudder_is_flow_lasting(packet);
+}
+
+int host_is_flow_whole(const struct rudder_flow *flow, struct host_frame frame)
+{
+	const __u8 *data = frame.data;
+	int is_v4 = rudder_is_flow4(data);
+
+	return rudder_is_flow_whole(flow->fields, is_v4 ? RUDDER_IPV4_BYTES : RUDDER_IPV6_BYTES,
+				    is_v4 ? rudder_load16(data + 16) : RUDDER_IPV6_BYTES + rudder_load16(data + 18), frame.frame_bytes);
+}
+
+int host_flow_differs(const struct rudder_flow *a, const struct rudder_flow *b, int family)
+{
+	return (family == 4 ? rudder_flow_differs4(a, b) : rudder_flow_differs6(a, b)) != 0;
 }

@@ -48,6 +48,13 @@ __u32 host_refuse_again(__u32 mark, __u32 action);
 __u32 host_flow_hash(const struct rudder_packet *packet, __u32 fields);
 __u32 host_group_place(__u32 hash);
 
+
+/* rudder_flow_key.h: the key of a frame by its bytes, with `header`'s masks. 0: it has none. */
+int host_flow_key(struct host_frame frame, const struct rudder_blob_header *header, __u32 direction, struct rudder_flow *flow);
+int host_flow_differs(const struct rudder_flow *a, const struct rudder_flow *b, int family);
+int host_is_flow_lasting(const struct rudder_packet *packet);
+int host_is_flow_whole(const struct rudder_flow *flow, struct host_frame frame);
+
 #ifdef __cplusplus
 }
 

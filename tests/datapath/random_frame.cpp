@@ -138,6 +138,20 @@ Frame random_frame(Random& random, const MacAddress& dst) {
     return frame;
 }
 
+Frame variant_of(Random& random, Frame frame) {
+    if (frame.size() < 34 || one_in(random, 3)) {
+        return frame;
+    }
+    const unsigned at = 6 + below(random, static_cast<unsigned>(std::min<std::size_t>(frame.size(), 60)) - 6);
+    frame[at] = static_cast<std::uint8_t>(frame[at] ^ 1u << below(random, 8));
+    const std::size_t header = (frame[14] & 0xfu) * 4;
+    if (be16(frame, 12) == 0x0800 && at >= 14 && 14 + header <= frame.size() && !one_in(random, 8)) {
+        store16(frame, 24, 0);
+        store16(frame, 24, static_cast<std::uint16_t>(~fold16(sum16(frame.data() + 14, header))));
+    }
+    return frame;
+}
+
 Rewrite random_rewrite(Random& random, IpFamily family) {
     Rewrite rewrite;
     if (one_in(random, 2)) {

@@ -2,6 +2,7 @@
 #include "core/compile/blob_writer.hpp"
 #include "core/compile/boxes.hpp"
 #include "core/compile/extensions.hpp"
+#include "core/compile/flow_mask.hpp"
 #include "core/compile/forest.hpp"
 #include "core/compile/groups.hpp"
 #include "core/compile/hooks.hpp"
@@ -281,6 +282,7 @@ private:
         header_.fields = header_fields(optional);
         for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
             const BoxSet set = boxes_of(family, optional);
+            write_flow_mask(set, header_);
             auto forest = build_forest(set);
             if (!forest) {
                 return forest.error();

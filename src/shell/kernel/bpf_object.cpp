@@ -142,7 +142,10 @@ Result<BpfObject> BpfObject::load_hooks(const LibbpfSink& sink) {
             bpf_map__set_autocreate(map, false);
         }
     }
-    Status status = opened->load(log);
+    Status status = opened->size_flows();
+    if (status) {
+        status = opened->load(log);
+    }
     if (status) {
         status = opened->find_program("rudder_ingress", opened->ingress_);
     }
@@ -170,6 +173,15 @@ Status BpfObject::share_maps(const BpfObject& hooks) {
         }
     }
     return {};
+}
+
+Status BpfObject::size_flows() {
+    const Result<std::uint32_t> cpus = cpu_number_end();
+    if (!cpus) {
+        return cpus.error();
+    }
+    const int result = bpf_map__set_max_entries(skeleton_->bpf->maps.flows, *cpus);
+    return result == 0 ? Status{} : os_error("set the size of the flow cache", result);
 }
 
 Status BpfObject::size_counters(std::uint32_t slots) {

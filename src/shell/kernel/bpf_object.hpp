@@ -50,6 +50,7 @@ private:
     [[nodiscard]] bpf_object* object() const;
     Status load(const LibbpfCapture& log);
     Status share_maps(const BpfObject& hooks);
+    Status size_flows();
     Status size_counters(std::uint32_t slots);
     Status fill_stages();
     Status find_program(const char* name, HookProgram& program) const;

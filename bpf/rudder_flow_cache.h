@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
+/*
+ * The flow cache: what became of the last packet of a flow becomes of the next one, without parser and classifier.
+ *
+ * Kept are flows that no rule matches, and those of a steer that changes MACs and TTL only. What may change without a new
+ * generation - next hop, MTU, TTL, lengths - is looked at for each packet all the same. A flow is of the generation it
+ * was kept under: publishing empties the cache, and no packet gets another generation's verdict (invariant I5).
+ *
+ * Where most packets miss, looking is a waste: after RUDDER_FLOW_WINDOW misses with fewer hits the cache rests for
+ * RUDDER_FLOW_REST packets. Packets that we have sent before are for the classifier, which knows their mark.
+ */
+#pragma once
+
+#include "rudder_forward.h"
+#include "rudder_maps.h"
+#include "rudder_own_source.h"
+
+#define RUDDER_PACKET_OTHERHOST 3
+#define RUDDER_NO_FLOW 0xffffffffu
+#define RUDDER_FLOW_WINDOW 2048u /* misses; a power of two */
+#define RUDDER_FLOW_REST 65536u
+
+/* NULL for a CPU that came after rudderd started. */
+static __always_inline struct rudder_flow_cache *rudder_flows_here(void)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+
+	return bpf_map_lookup_elem(&flows, &cpu);
+}
+
+/* The first of the two places that a flow may be in: neighbours. */
+static __always_inline struct rudder_flow *rudder_flow_at(struct rudder_flow_cache *cache, __u32 place)
+{
+	return &cache->flow[place & (RUDDER_CPU_FLOWS - 2)];
+}
+
+/* ---- keeping ----------------------------------------------------------------------------------- */
+
+/* Keeps scratch->flow, if what became of this packet becomes of all of them. `way`: next hop | RUDDER_FORWARD_* << 16.
+ * A global function: most packets do not come here. */
+__attribute__((noinline)) int rudder_keep_flow(__u32 rule_slot, __u32 target_slot, __u32 way)
+{
+	struct rudder_scratch *s = rudder_get_scratch();
+	struct rudder_flow_cache *cache = rudder_flows_here();
+	struct rudder_flow *kept;
+
+	if (!s || !cache || s->is_stale || !rudder_is_flow_lasting(&s->packet))
+		return 0;
+	kept = rudder_flow_at(cache, s->flow_place);
+	if (kept->generation == s->generation && (kept[1].generation != s->generation || cache->misses & 1))
+		kept++;
+	*kept = s->flow;
+	kept->generation = s->generation;
+	kept->rule_slot = rule_slot;
+	kept->target_slot = target_slot;
+	kept->next_hop = (__u16)way;
+	kept->how = (__u16)(way >> 16);
+	return 0;
+}
+
+static __always_inline void rudder_keep_unmatched(const struct rudder_scratch *s)
+{
+	if (s->flow_place != RUDDER_NO_FLOW)
+		rudder_keep_flow(RUDDER_NO_SLOT, RUDDER_NO_SLOT, 0);
+}
+
+/* ---- finding ----------------------------------------------------------------------------------- */
+
+/* A miss costs about what a hit saves. */
+static __always_inline void rudder_note_miss(struct rudder_scratch *s, struct rudder_flow_cache *cache)
+{
+	if (++cache->misses % RUDDER_FLOW_WINDOW)
+		return;
+	if (cache->hits - s->flow_hits < RUDDER_FLOW_WINDOW)
+		s->flow_rest = RUDDER_FLOW_REST;
+	s->flow_hits = cache->hits;
+}
+
+static __always_inline int rudder_may_be_own4(const struct rudder_blob_header *header, const __u8 *source)
+{
+	__u32 address_be = rudder_load32_be(source);
+
+	return (header->own_v4 & rudder_own_bit(&address_be, 4)) != 0;
+}
+
+static __always_inline int rudder_may_be_own6(const struct rudder_blob_header *header, const __u8 *source)
+{
+	__u32 address_be[4];
+
+	for (int i = 0; i < 4; i++)
+		address_be[i] = rudder_load32_be(source + 4 * i);
+	return (header->own_v6 & rudder_own_bit(address_be, 6)) != 0;
+}
+
+/* A packet that comes in with what may be an address of this host is for the classifier, whatever its flow. */
+static __always_inline const struct rudder_flow *rudder_find_flow4(const struct __sk_buff *skb, const struct rudder_blob_header *header,
+								   struct rudder_scratch *s, const __u8 *data, __u32 direction)
+{
+	struct rudder_flow_cache *cache = rudder_flows_here();
+	const struct rudder_flow *kept;
+	struct rudder_flow flow;
+	__u32 place;
+
+	rudder_flow_key4(data, &header->flow_v4, direction, &flow);
+	flow.ifindex = skb->ifindex;
+	flow.generation = header->generation;
+	place = (__u32)(rudder_flow_hash4(&flow) >> 40);
+	if (!cache)
+		return NULL;
+	kept = rudder_flow_at(cache, place);
+	kept += rudder_flow_differs4(kept, &flow) != 0;
+	if (!rudder_flow_differs4(kept, &flow)) {
+		cache->hits++;
+		if (direction == RUDDER_INGRESS && rudder_may_be_own4(header, data + 26))
+			return NULL;
+		return rudder_is_flow_whole(flow.fields, RUDDER_IPV4_BYTES, rudder_load16(data + 16), skb->len) ? kept : NULL;
+	}
+	s->flow.address[0] = flow.address[0];
+	s->flow.fields = flow.fields;
+	s->flow.ifindex = flow.ifindex;
+	s->flow_place = place;
+	rudder_note_miss(s, cache);
+	return NULL;
+}
+
+static __always_inline const struct rudder_flow *rudder_find_flow6(const struct __sk_buff *skb, const struct rudder_blob_header *header,
+								   struct rudder_scratch *s, const __u8 *data, __u32 direction)
+{
+	struct rudder_flow_cache *cache = rudder_flows_here();
+	__u32 total = RUDDER_IPV6_BYTES + rudder_load16(data + 18);
+	const struct rudder_flow *kept;
+	struct rudder_flow flow;
+	__u32 place;
+
+	rudder_flow_key6(data, &header->flow_v6, direction, &flow);
+	flow.ifindex = skb->ifindex;
+	flow.generation = header->generation;
+	place = (__u32)(rudder_flow_hash6(&flow) >> 40);
+	if (!cache)
+		return NULL;
+	kept = rudder_flow_at(cache, place);
+	kept += rudder_flow_differs6(kept, &flow) != 0;
+	if (!rudder_flow_differs6(kept, &flow)) {
+		cache->hits++;
+		if (direction == RUDDER_INGRESS && rudder_may_be_own6(header, data + 22))
+			return NULL;
+		return rudder_is_flow_whole(flow.fields, RUDDER_IPV6_BYTES, total, skb->len) ? kept : NULL;
+	}
+	for (int i = 0; i < 4; i++)
+		s->flow.address[i] = flow.address[i];
+	s->flow.fields = flow.fields;
+	s->flow.ifindex = flow.ifindex;
+	s->flow_place = place;
+	rudder_note_miss(s, cache);
+	return NULL;
+}
+
+/* The flow of this packet if the cache has it, and its verdict is that of this packet. Else
+ * scratch->flow_place, which was RUDDER_NO_FLOW, may be where it is to be kept. */
+static __always_inline const struct rudder_flow *rudder_find_flow(const struct __sk_buff *skb, const struct rudder_blob_header *header,
+								  struct rudder_scratch *s, __u32 direction)
+{
+	const __u8 *data = (const __u8 *)(long)skb->data;
+	const __u8 *end = (const __u8 *)(long)skb->data_end;
+
+	if (s->flow_rest) {
+		s->flow_rest--;
+		return NULL;
+	}
+	if (data + RUDDER_FLOW4_LINEAR > end || data[0] & 1 || skb->vlan_present ||
+	    (direction == RUDDER_INGRESS && skb->pkt_type == RUDDER_PACKET_OTHERHOST))
+		return NULL;
+	if (header->flow_v4.fields && rudder_is_flow4(data))
+		return rudder_find_flow4(skb, header, s, data, direction);
+	if (header->flow_v6.fields && data + RUDDER_FLOW6_LINEAR <= end && rudder_is_flow6(data))
+		return rudder_find_flow6(skb, header, s, data, direction);
+	return NULL;
+}
+
+/* Treats a packet as its flow is. Returns the verdict. */
+static __always_inline int rudder_follow_flow(struct __sk_buff *skb, const struct rudder_flow *flow)
+{
+	if (flow->rule_slot == RUDDER_NO_SLOT)
+		return RUDDER_NEXT;
+	skb->cb[RUDDER_CB_RULE_SLOT] = flow->rule_slot;
+	skb->cb[RUDDER_CB_TARGET_SLOT] = flow->target_slot;
+	rudder_order_forward(skb, flow->next_hop, flow->how | RUDDER_FORWARD_KEPT, 0);
+	bpf_tail_call(skb, &stages, RUDDER_STAGE_FORWARD);
+	return RUDDER_NEXT;
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/compile/boxes.hpp"
+
+#include "rudder_abi.h"
+
+/// What the flow cache must tell apart.
+namespace rudder {
+
+/// Puts into the header which bits of a packet some rule of this family looks at. `header.fields` is set. Where rules look at what
+/// the cache knows nothing of, it keeps no flow of the family.
+void write_flow_mask(const BoxSet& set, rudder_blob_header& header);
+
+}  // namespace rudder

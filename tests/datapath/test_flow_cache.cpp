@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "check.hpp"
+
+using namespace rudder;
+using namespace rudder::test;
+
+namespace {
+
+const Link& in0() { return link_named("in0"); }
+
+/// Two packets of one flow before the test's own: the second is of a flow that the cache has.
+void keep_flow(const Frame& frame, Direction direction = Direction::ingress) {
+    datapath().run(frame, in0().ifindex, direction);
+    const FlowUse before = datapath().flow_use();
+    datapath().run(frame, in0().ifindex, direction);
+    REQUIRE(datapath().flow_use().hits == before.hits + 1);
+    datapath().reset();
+}
+
+struct Outcome {
+    Run run;
+    bool is_hit = false;
+    Counts counts;
+};
+
+Outcome send(const Frame& frame, Direction direction = Direction::ingress) {
+    datapath().reset();
+    const FlowUse before = datapath().flow_use();
+    Outcome outcome;
+    outcome.run = datapath().run(frame, in0().ifindex, direction);
+    outcome.is_hit = datapath().flow_use().hits != before.hits;
+    outcome.counts = datapath().counts();
+    return outcome;
+}
+
+Frame udp(const std::string& src, const std::string& dst, std::uint8_t ttl = 64, std::size_t size = 20) {
+    return arriving() / Ipv4{.src = src, .dst = dst, .ttl = ttl} / Udp{} / payload(size);
+}
+
+Frame steered(const std::string& src, const std::string& dst, std::uint8_t ttl = 63, std::size_t size = 20) {
+    return leaving() / Ipv4{.src = src, .dst = dst, .ttl = ttl} / Udp{} / payload(size);
+}
+
+const std::string k_src = "192.0.2.1", k_dst = "10.1.2.3";
+
+Topology changed(void (*change)(Link&)) {
+    Topology result = topology();
+    change(result.links.at(link_named("out0").ifindex));
+    return result;
+}
+
+}  // namespace
+
+TEST_CASE("the second packet of a flow is known, and counted like the first") {
+    REQUIRE(datapath().publish(policy({steer("10.0.0.0/8")}), topology()));
+    keep_flow(udp(k_src, k_dst));
+    const Outcome outcome = send(udp(k_src, k_dst));
+    CHECK(outcome.is_hit);
+    CHECK(outcome.run.verdict == k_redirect);
+    CHECK((outcome.run.frame == steered(k_src, k_dst)));
+    CHECK((outcome.counts.packets == std::map<CounterKey, std::uint64_t>{{{"r", -1}, 1}}));
+    CHECK((outcome.counts.bytes == std::map<CounterKey, std::uint64_t>{{{"r", -1}, udp(k_src, k_dst).size()}}));
+}
+
+TEST_CASE("packets that no rule tells apart are one flow, others are not") {
+    REQUIRE(datapath().publish(policy({steer("10.0.0.0/8")}), topology()));
+    keep_flow(udp(k_src, k_dst));
+    const Outcome same = send(udp("192.9.9.9", "10.250.250.250", 9));
+    CHECK(same.is_hit);
+    CHECK((same.run.frame == steered("192.9.9.9", "10.250.250.250", 8)));
+    const Outcome other = send(udp(k_src, "11.1.2.3"));
+    CHECK_FALSE(other.is_hit);
+    CHECK(other.run.verdict == k_next);
+    const Frame tcp = arriving() / Ipv4{.src = k_src, .dst = k_dst} / Tcp{} / payload(1);
+    CHECK_FALSE(send(tcp).is_hit);
+    CHECK(send(udp(k_src, k_dst), Direction::egress).run.verdict == k_next);
+}
+
+TEST_CASE("flows of IPv6 are known, too") {
+    REQUIRE(datapath().publish(policy({steer("2001:db8:1::/48")}), topology()));
+    const Frame frame = arriving() / Ipv6{} / Udp{} / payload(20);
+    keep_flow(frame);
+    const Outcome outcome = send(arriving() / Ipv6{.dst = "2001:db8:1:ffff::9", .hop_limit = 3} / Udp{} / payload(20));
+    CHECK(outcome.is_hit);
+    CHECK((outcome.run.frame == (leaving() / Ipv6{.dst = "2001:db8:1:ffff::9", .hop_limit = 2} / Udp{} / payload(20)).build()));
+    CHECK(send(arriving() / Ipv6{.dst = "2001:db8:2::9"} / Udp{} / payload(20)).run.verdict == k_next);
+}
+
+TEST_CASE("a flow that no rule matches is known, and nothing is counted") {
+    REQUIRE(datapath().publish(policy({steer("11.0.0.0/8")}), topology()));
+    keep_flow(udp(k_src, k_dst));
+    const Outcome outcome = send(udp(k_src, k_dst));
+    CHECK(outcome.is_hit);
+    CHECK(outcome.run.verdict == k_next);
+    CHECK((outcome.run.frame == udp(k_src, k_dst)));
+    CHECK((outcome.counts.packets.empty() && outcome.counts.reasons.empty()));
+}
+
+TEST_CASE("no verdict outlives its generation") {
+    const Policy first = policy({steer("10.0.0.0/8")}), second = policy({rule(RuleType::drop, "10.0.0.0/8")});
+    for (int i = 0; i < 20; i++) {
+        REQUIRE(datapath().publish(first, topology()));
+        keep_flow(udp(k_src, k_dst));
+        REQUIRE(datapath().publish(second, topology()));
+        const Outcome dropped = send(udp(k_src, k_dst));
+        CHECK((dropped.run.verdict == k_drop && !dropped.is_hit));
+    }
+}
+
+TEST_CASE("what may change within a generation is looked at for each packet of a known flow") {
+    const Policy rules = policy({steer("10.0.0.0/8")});
+    const Frame frame = udp(k_src, k_dst);
+    const auto reason_after = [&](const Topology& world, const Frame& next, int verdict) {
+        REQUIRE(datapath().publish(rules, topology()));
+        keep_flow(frame);
+        REQUIRE(datapath().publish(rules, world));
+        const Outcome outcome = send(next);
+        CHECK(outcome.is_hit);
+        CHECK(outcome.run.verdict == verdict);
+        CHECK((outcome.run.frame == next));
+        return outcome.counts.reasons.empty() ? 0u : outcome.counts.reasons.begin()->first;
+    };
+    CHECK(reason_after(changed([](Link& link) { link.is_up = false; }), frame, k_next) == RUDDER_REASON_LINK_DOWN);
+    CHECK(reason_after(changed([](Link& link) { link.mtu = 40; }), frame, k_next) == RUDDER_REASON_TOO_BIG);
+    CHECK(reason_after(topology(), udp(k_src, k_dst, 1), k_next) == RUDDER_REASON_TTL_EXPIRED);
+    Frame wrong_sum = frame;
+    wrong_sum[24] ^= 1;
+    CHECK(reason_after(topology(), wrong_sum, k_next) == RUDDER_REASON_MALFORMED);
+    const Frame too_long = arriving() / Ipv4{.src = k_src, .dst = k_dst, .total_length = 1000} / Udp{} / payload(20);
+    CHECK(reason_after(topology(), too_long, k_next) == RUDDER_REASON_MALFORMED);
+}
+
+TEST_CASE("an address of the host is no part of a flow") {
+    Topology world = topology();
+    LinkAddress own;
+    own.address = address("192.0.2.77");
+    own.prefix_length = 24;
+    world.links.at(in0().ifindex).addresses.push_back(own);
+    REQUIRE(datapath().publish(policy({steer("10.0.0.0/8")}), world));
+    keep_flow(udp(k_src, k_dst));
+    CHECK(send(udp("192.0.2.1", k_dst)).run.verdict == k_redirect);
+    CHECK(send(udp("192.0.2.77", k_dst)).run.verdict == k_next);
+}
+
+TEST_CASE("tags, group frames and frames for others are no part of a flow") {
+    REQUIRE(datapath().publish(policy({steer("10.0.0.0/8")}), topology()));
+    keep_flow(udp(k_src, k_dst));
+    for (const TagPlace place : {TagPlace::beside, TagPlace::in_frame}) {
+        const Frame tagged = arriving() / Vlan{7} / Ipv4{.src = k_src, .dst = k_dst} / Udp{} / payload(20);
+        CHECK(datapath().run_tagged(tagged, place, in0().ifindex, Direction::ingress).verdict == k_next);
+    }
+    Frame group = udp(k_src, k_dst);
+    std::fill_n(group.begin(), 6, std::uint8_t{0xff});
+    CHECK(send(group).run.verdict == k_next);
+    Frame other = udp(k_src, k_dst);
+    other[5] ^= 0x55;
+    const Outcome outcome = send(other);
+    CHECK(outcome.run.verdict == k_next);
+    CHECK((outcome.counts.reasons == std::map<std::uint32_t, std::uint64_t>{{RUDDER_REASON_NOT_FOR_US, 1}}));
+}
+
+TEST_CASE("limited rules, groups and rewrites are never kept") {
+    Rule limited = steer("10.0.0.0/8");
+    limited.limit = RateLimit{RateLimit::Unit::packets, 1, 1000};
+    Rewrite port;
+    port.dst_port = 7;
+    for (const Rule& rule : {limited, steer("10.0.0.0/8", port)}) {
+        REQUIRE(datapath().publish(policy({rule}), topology()));
+        for (int i = 0; i < 3; i++) {
+            const Outcome outcome = send(udp(k_src, k_dst));
+            CHECK((outcome.run.verdict == k_redirect && !outcome.is_hit));
+        }
+    }
+}
+
+TEST_CASE("a cache of no use rests, and the verdicts stay what they are") {
+    Rule narrow = steer("10.0.0.0/8");
+    narrow.match.src = {prefix("192.0.2.1/32")};
+    narrow.match.dst = {prefix("10.1.2.3/32")};
+    REQUIRE(datapath().publish(policy({narrow}), topology()));
+    std::uint32_t host = 0;
+    const auto misses_of_300 = [&host] {
+        const FlowUse before = datapath().flow_use();
+        for (int i = 0; i < 300; i++, host++) {
+            const std::string src = "192.1." + std::to_string(host / 250) + "." + std::to_string(1 + host % 250);
+            datapath().run(udp(src, k_dst), in0().ifindex, Direction::ingress);
+        }
+        return datapath().flow_use().misses - before.misses;
+    };
+    CHECK(misses_of_300() == 300);
+    int rounds = 0;
+    while (misses_of_300() != 0 && rounds < 60) {
+        rounds++;
+    }
+    CHECK(rounds < 60);
+    for (int i = 0; i < 3; i++) {
+        CHECK(datapath().run(udp(k_src, k_dst), in0().ifindex, Direction::ingress).verdict == k_redirect);
+    }
+}
