@@ -102,7 +102,7 @@ std::size_t compare(Shape shape, std::size_t rules, std::uint64_t seed) {
 
 Rule rule_for(const std::string& dst) {
     Rule rule;
-    rule.name = "r";
+    rule.name = std::string("r");
     rule.type = RuleType::drop;
     rule.match.interface.any = true;
     rule.match.dst = {*parse_ip_prefix(dst).prefix};
