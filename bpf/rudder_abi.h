@@ -319,6 +319,7 @@ struct rudder_group_table {
 /* ---- flow cache: BPF_MAP_TYPE_ARRAY flows, BPF_F_MMAPABLE, index = CPU ------------------------- */
 
 #define RUDDER_CPU_FLOWS 16384u /* a power of two */
+#define RUDDER_FLOW_CPUS 128u   /* at most: the others go without */
 
 /* One flow, a cache line: its key, and what becomes of its packets. Written and read by the datapath only, rudder_flow_cache.h. */
 struct rudder_flow {

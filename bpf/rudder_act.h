@@ -155,6 +155,8 @@ static __always_inline void rudder_try_forward(struct __sk_buff *skb, const char
 	}
 	if (!target || target->flags & RUDDER_NOT_PLAIN || !rudder_is_plain_frame(s))
 		return;
+	if (!rudder_can_forward(skb, target->next_hop))
+		return;
 	how = rudder_forward_how(target, s->direction);
 	skb->cb[RUDDER_CB_RULE_SLOT] = rule->counter_slot;
 	skb->cb[RUDDER_CB_TARGET_SLOT] = target->counter_slot;

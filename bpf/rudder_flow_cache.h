@@ -20,7 +20,7 @@
 #define RUDDER_FLOW_WINDOW 2048u /* misses; a power of two */
 #define RUDDER_FLOW_REST 65536u
 
-/* NULL for a CPU that came after rudderd started. */
+/* NULL for a CPU without a cache: one beyond RUDDER_FLOW_CPUS. */
 static __always_inline struct rudder_flow_cache *rudder_flows_here(void)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
@@ -186,5 +186,5 @@ static __always_inline int rudder_follow_flow(struct __sk_buff *skb, const struc
 	skb->cb[RUDDER_CB_TARGET_SLOT] = flow->target_slot;
 	rudder_order_forward(skb, flow->next_hop, flow->how | RUDDER_FORWARD_KEPT, 0);
 	bpf_tail_call(skb, &stages, RUDDER_STAGE_FORWARD);
-	return RUDDER_NEXT;
+	return rudder_leave_cache(skb);
 }

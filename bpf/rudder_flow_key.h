@@ -16,17 +16,23 @@
 #define RUDDER_FLOW4_LINEAR (RUDDER_ETH_BYTES + RUDDER_IPV4_BYTES + 4)
 #define RUDDER_FLOW6_LINEAR (RUDDER_ETH_BYTES + RUDDER_IPV6_BYTES + 4)
 
-/* Ethertype, version, IPv4 header length and fragment fields of a frame of at least RUDDER_FLOW4_LINEAR bytes. */
+static __always_inline int rudder_has_flows(__u8 protocol)
+{
+	return protocol == RUDDER_IP_TCP || protocol == RUDDER_IP_UDP;
+}
+
+/* Ethertype, version, IPv4 header length, fragment fields and protocol of a frame of at least RUDDER_FLOW4_LINEAR bytes. */
 static __always_inline int rudder_is_flow4(const __u8 *data)
 {
 	return (rudder_load32_be(data + 12) & rudder_word(0xff, 0xff, 0xff, 0)) == rudder_word(0x08, 0x00, 0x45, 0) &&
-	       !(rudder_load16_be(data + 20) & RUDDER_SWAP16(0x3fff));
+	       !(rudder_load16_be(data + 20) & RUDDER_SWAP16(0x3fff)) && rudder_has_flows(data[23]);
 }
 
-/* Of at least RUDDER_FLOW6_LINEAR bytes. Extension headers are not looked for: no flow has their numbers as its protocol. */
+/* Of at least RUDDER_FLOW6_LINEAR bytes: no extension header. */
 static __always_inline int rudder_is_flow6(const __u8 *data)
 {
-	return (rudder_load32_be(data + 12) & rudder_word(0xff, 0xff, 0xf0, 0)) == rudder_word(0x86, 0xdd, 0x60, 0);
+	return (rudder_load32_be(data + 12) & rudder_word(0xff, 0xff, 0xf0, 0)) == rudder_word(0x86, 0xdd, 0x60, 0) &&
+	       rudder_has_flows(data[20]);
 }
 
 static __always_inline void rudder_flow_key4(const __u8 *data, const struct rudder_flow_mask4 *mask, __u32 direction,
@@ -90,7 +96,7 @@ static __always_inline __u64 rudder_flow_differs6(const struct rudder_flow *kept
  * are special have first octets that no flow has. */
 static __always_inline int rudder_is_flow_lasting(const struct rudder_packet *packet)
 {
-	if (packet->protocol != RUDDER_IP_TCP && packet->protocol != RUDDER_IP_UDP)
+	if (!rudder_has_flows(packet->protocol))
 		return 0;
 	if (packet->flags != RUDDER_PKT_HAS_PORTS || packet->l3_offset != RUDDER_ETH_BYTES ||
 	    packet->l4_offset != RUDDER_ETH_BYTES + (packet->family == 4 ? RUDDER_IPV4_BYTES : RUDDER_IPV6_BYTES))

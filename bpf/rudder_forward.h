@@ -73,6 +73,15 @@ static __always_inline int rudder_is_way_open(const struct __sk_buff *skb, const
 	return skb->len - RUDDER_ETH_BYTES <= way->mtu;
 }
 
+/* Nonzero if rudder_forward would find the way open now: to be turned down there costs a packet more than this look. A
+ * global function: its branches would double what the verifier follows in rudder_classify. */
+__attribute__((noinline)) int rudder_can_forward(struct __sk_buff *skb, __u32 next_hop)
+{
+	struct rudder_way way;
+
+	return rudder_read_way(next_hop, &way) == RUDDER_REASON_NONE && rudder_is_way_open(skb, &way);
+}
+
 /* The new TTL; negative: it has expired. */
 static __always_inline int rudder_forward_ttl(__u8 ttl, __u32 how)
 {
@@ -153,16 +162,21 @@ static __always_inline int rudder_change_forward(struct __sk_buff *skb, const st
 	return RUDDER_REASON_NONE;
 }
 
-/* Gives the packet back: to the rule it matched or, if only its flow is known, to the classifier. */
+/* A packet of which only the flow is known, for the classifier. */
+static __always_inline int rudder_leave_cache(struct __sk_buff *skb)
+{
+	skb->cb[RUDDER_CB_DIRECTION] |= RUDDER_CB_UNCACHED;
+	bpf_tail_call(skb, &stages, RUDDER_STAGE_CLASSIFY);
+	return RUDDER_NEXT;
+}
+
+/* Gives the packet back: to the rule it matched, if that is known. */
 static __always_inline int rudder_turn_down(struct __sk_buff *skb)
 {
 	struct rudder_scratch *s;
 
-	if (skb->cb[RUDDER_CB_HOW] & RUDDER_FORWARD_KEPT) {
-		skb->cb[RUDDER_CB_DIRECTION] |= RUDDER_CB_UNCACHED;
-		bpf_tail_call(skb, &stages, RUDDER_STAGE_CLASSIFY);
-		return RUDDER_NEXT;
-	}
+	if (skb->cb[RUDDER_CB_HOW] & RUDDER_FORWARD_KEPT)
+		return rudder_leave_cache(skb);
 	s = rudder_get_scratch();
 	if (s)
 		s->is_long_way = 1;

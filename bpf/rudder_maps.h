@@ -2,7 +2,7 @@
 /*
  * Maps of the TC programs. A comment says key, value, and who writes.
  *
- * All tiers share next_hops, group_tables, flows, reasons, failures, scratch and programs; each tier has its own active, stages and counters.
+ * Each tier has its own active, stages and counters; they share the others.
  */
 #pragma once
 

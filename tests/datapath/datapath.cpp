@@ -268,6 +268,15 @@ void Datapath::reset() {
     fill_buckets();
 }
 
+void Datapath::open_short_way(bool is_open) {
+    const std::uint32_t stage = 0;  // RUDDER_STAGE_FORWARD
+    const int program = bpf_program__fd(bpf_->progs.rudder_forward);
+    const int stages = bpf_map__fd(bpf_->maps.stages);
+    if ((is_open ? bpf_map_update_elem(stages, &stage, &program, BPF_ANY) : bpf_map_delete_elem(stages, &stage)) != 0) {
+        std::abort();
+    }
+}
+
 void Datapath::fill_buckets() {
     const std::uint32_t key = 0;
     const std::vector<std::uint64_t> full(2 * static_cast<std::size_t>(libbpf_num_possible_cpus()));

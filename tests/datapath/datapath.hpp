@@ -79,6 +79,8 @@ public:
     void detach(std::uint32_t ifindex, Direction direction);
     /// Counts start at zero, and the flow cache is asked even if it was of no use before.
     void reset();
+    /// Whether the tail call to rudder_forward succeeds.
+    void open_short_way(bool is_open);
     /// Lets ICMP errors go at their full rate again.
     void fill_buckets();
     [[nodiscard]] Counts counts() const;

@@ -73,6 +73,9 @@ TEST_CASE("packets that no rule tells apart are one flow, others are not") {
     CHECK(other.run.verdict == k_next);
     const Frame tcp = arriving() / Ipv4{.src = k_src, .dst = k_dst} / Tcp{} / payload(1);
     CHECK_FALSE(send(tcp).is_hit);
+    const FlowUse before = datapath().flow_use();
+    CHECK(send(arriving() / Ipv4{.src = k_src, .dst = k_dst} / Icmp{} / payload(1)).run.verdict == k_redirect);
+    CHECK(datapath().flow_use().misses == before.misses);  // no protocol of flows: not even looked for
     CHECK(send(udp(k_src, k_dst), Direction::egress).run.verdict == k_next);
 }
 
@@ -128,6 +131,27 @@ TEST_CASE("what may change within a generation is looked at for each packet of a
     CHECK(reason_after(topology(), wrong_sum, k_next) == RUDDER_REASON_MALFORMED);
     const Frame too_long = arriving() / Ipv4{.src = k_src, .dst = k_dst, .total_length = 1000} / Udp{} / payload(20);
     CHECK(reason_after(topology(), too_long, k_next) == RUDDER_REASON_MALFORMED);
+}
+
+TEST_CASE("a flow whose way is closed is not kept") {
+    const Topology down = changed([](Link& link) { link.is_up = false; });
+    REQUIRE(datapath().publish(policy({steer("10.0.0.0/9")}), down));
+    for (int i = 0; i < 3; i++) {
+        const Outcome outcome = send(udp(k_src, k_dst));
+        CHECK((outcome.run.verdict == k_next && !outcome.is_hit));
+    }
+}
+
+TEST_CASE("a packet of a known flow that the kernel does not pass on is for the classifier") {
+    REQUIRE(datapath().publish(policy({steer("10.0.0.0/8")}), topology()));
+    keep_flow(udp(k_src, k_dst));
+    datapath().open_short_way(false);
+    const Outcome outcome = send(udp(k_src, k_dst));
+    datapath().open_short_way(true);
+    CHECK(outcome.is_hit);
+    CHECK(outcome.run.verdict == k_redirect);
+    CHECK((outcome.run.frame == steered(k_src, k_dst)));
+    CHECK((outcome.counts.packets == std::map<CounterKey, std::uint64_t>{{{"r", -1}, 1}}));
 }
 
 TEST_CASE("an address of the host is no part of a flow") {

@@ -16,6 +16,7 @@
 #include "rudder_tc.skel.h"
 #pragma GCC diagnostic pop
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cerrno>
@@ -180,7 +181,7 @@ Status BpfObject::size_flows() {
     if (!cpus) {
         return cpus.error();
     }
-    const int result = bpf_map__set_max_entries(skeleton_->bpf->maps.flows, *cpus);
+    const int result = bpf_map__set_max_entries(skeleton_->bpf->maps.flows, std::min(*cpus, RUDDER_FLOW_CPUS));
     return result == 0 ? Status{} : os_error("set the size of the flow cache", result);
 }
 
