@@ -26,7 +26,7 @@ static __always_inline int rudder_save_transport(struct __sk_buff *skb, struct r
 	if (!offset || s->packet.l4_checksum == RUDDER_L4_NO_CHECKSUM)
 		return RUDDER_REASON_NONE;
 	if (s->packet.protocol == RUDDER_IP_TCP)
-		return bpf_skb_load_bytes(skb, offset, s->original.transport, 20) ? RUDDER_REASON_NOT_WRITABLE : 0;
+		return bpf_skb_load_bytes(skb, offset, s->original.transport, RUDDER_TCP_CHECKSUM + 2) ? RUDDER_REASON_NOT_WRITABLE : 0;
 	if (s->packet.protocol == RUDDER_IP_ICMP6)
 		return bpf_skb_load_bytes(skb, offset, s->original.transport, 4) ? RUDDER_REASON_NOT_WRITABLE : 0;
 	return bpf_skb_load_bytes(skb, offset, s->original.transport, 8) ? RUDDER_REASON_NOT_WRITABLE : 0;

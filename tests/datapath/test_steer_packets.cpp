@@ -87,6 +87,19 @@ TEST_CASE("IPv4 options of every length stay and move the transport header") {
     }
 }
 
+TEST_CASE("a first fragment that ends right behind its TCP checksum is rewritten") {
+    Rewrite port;
+    port.dst_port = 6000;
+    for (const std::size_t size : {18u, 19u, 20u}) {
+        Frame before(size, 0x11), after = before;
+        store16(after, 2, 6000);
+        store16(after, 16, static_cast<std::uint16_t>(~fold16((~0x1111u & 0xffff) + (~0x1111u & 0xffff) + 6000)));
+        const auto fragment = [](std::uint8_t ttl) { return Ipv4{.dst = k_from, .ttl = ttl, .fragment = 0x2000, .protocol = 6}; };
+        check({std::to_string(size) + " bytes", policy({steer("10.0.0.0/8", port)}), arriving() / fragment(64) / Bytes{before}, k_redirect,
+               leaving() / fragment(63) / Bytes{after}});
+    }
+}
+
 TEST_CASE("later fragments are never touched behind their IP header") {
     const Policy ports = policy({steer("10.0.0.0/8", to(k_to, std::uint16_t{6000}))});
     Ipv4 in = before(), out = after();
