@@ -252,13 +252,13 @@ bool is_plain(const Frame& frame) {
     return protocol == 6 || protocol == 17;
 }
 
-/// Mostly a variant of one before it, and those are mostly plain: the flow cache is to know some.
+/// Mostly a variant of a plain one before it: the flow cache is to know some.
 Frame next_frame(Random& random, Round& round) {
     if (!round.frames.empty() && below(random, 4) != 0) {
         return variant_of(random, round.frames[below(random, static_cast<unsigned>(round.frames.size()))]);
     }
     const Frame frame = random_frame(random, round.link.mac);
-    if (is_plain(frame) || round.frames.empty() || below(random, 8) == 0) {
+    if (is_plain(frame)) {
         round.frames.insert(round.frames.begin() + below(random, static_cast<unsigned>(round.frames.size()) + 1), frame);
         round.frames.resize(std::min<std::size_t>(round.frames.size(), 8));
     }
