@@ -38,8 +38,8 @@ TEST_CASE("an index that nothing was added to finds nothing") {
 
 TEST_CASE("an index finds what was added, however many hashes are equal and whether room was reserved or not") {
     std::mt19937 random(3);
-    for (const std::size_t hashes : {1, 7, 300, 1 << 30}) {
-        for (const std::size_t reserved : {0, 10, 1000}) {
+    for (const std::size_t hashes : {1U, 7U, 300U, 1U << 30}) {
+        for (const std::size_t reserved : {0U, 10U, 1000U}) {
             Numbers numbers;
             numbers.hashes = hashes;
             numbers.index.reserve(reserved);
