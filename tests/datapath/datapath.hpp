@@ -28,9 +28,6 @@ struct Metadata {
     bool is_summed = false;         ///< CHECKSUM_COMPLETE: the run fails with EBADMSG if the sum is wrong after it; not read back
 };
 
-/// Where a frame's outermost tag is when the packet comes to the hook.
-enum class TagPlace { in_frame, beside };
-
 /// What one run returned.
 struct Run {
     int verdict = 0;  ///< -1000 - errno: the kernel refused the run

@@ -16,6 +16,9 @@ namespace rudder::test {
 
 using Frame = std::vector<std::uint8_t>;
 
+/// Where the kernel keeps a frame's outermost tag when the packet comes to the hook.
+enum class TagPlace { in_frame, beside };
+
 struct Ethernet {
     MacAddress dst{{2, 0, 0, 0, 0, 1}};
     MacAddress src{{2, 0, 0, 0, 0, 9}};

@@ -318,8 +318,7 @@ ModelResult model_run(const Policy& policy, const Topology& topology, const Link
     if (!is_hook) {
         return {-1, frame};
     }
-    ModelPacket p = model_parse(frame, link.is_layer3);
-    p.is_tag_beside = context.is_tag_beside && model_tags(p) > 0;
+    ModelPacket p = model_parse(frame, link.is_layer3, context.tag_place);
     p.mark = context.mark;
     const ModelScene scene{policy, topology, link, direction, context, frame};
     if (p.parse == Parse::short_frame) {

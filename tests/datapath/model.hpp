@@ -39,8 +39,8 @@ struct ModelPacket {
     int checksum = -1;          ///< offset in the transport header of a checksum over a pseudo-header, -1: none
 };
 
-/// `offloaded`: the TCI of a tag that the kernel keeps beside the frame.
-[[nodiscard]] ModelPacket model_parse(const Frame& frame, bool is_layer3, std::optional<std::uint16_t> offloaded = {});
+/// `frame` has all its tags in it, whatever the place where the kernel keeps the outermost; offsets are those in `frame`.
+[[nodiscard]] ModelPacket model_parse(const Frame& frame, bool is_layer3, TagPlace place = TagPlace::in_frame);
 [[nodiscard]] bool model_matches(const Rule& rule, const ModelPacket& packet, const Topology& topology,
                                  const Link& link, Direction direction);
 
@@ -96,7 +96,7 @@ using ModelTables = std::map<std::string, std::vector<std::uint16_t>>;
 struct ModelContext {
     ModelTables tables{};              ///< of the policy's groups, by name
     std::set<std::uint32_t> absent{};  ///< devices of the topology that the kernel does not have: they take no copies
-    bool is_tag_beside = false;        ///< the kernel keeps the outermost tag beside the frame
+    TagPlace tag_place = TagPlace::in_frame;
     std::uint32_t mark = 0;
 };
 

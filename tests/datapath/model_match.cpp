@@ -53,9 +53,12 @@ Form form_of(const ModelPacket& p) {
     }
 }
 
+/// Headers that begin further behind than this are not looked at. A tag beside the frame takes no place in it.
+bool is_within_reach(const ModelPacket& p, std::size_t at) { return at <= 512u + (p.is_tag_beside ? 4u : 0u); }
+
 void parse_transport(const Frame& frame, ModelPacket& p, std::size_t at, std::size_t end) {
     p.parse = Parse::ok;
-    if (p.is_later_fragment || at > 512) {
+    if (p.is_later_fragment || !is_within_reach(p, at)) {
         return;
     }
     const Form form = form_of(p);
@@ -133,7 +136,7 @@ void parse_v6(const Frame& frame, ModelPacket& p) {
     std::size_t at = p.ip + 40;
     const std::size_t end = p.ip + p.ip_bytes;
     unsigned next = frame[p.ip + 6];
-    for (int i = 0; i < 6 && is_extension(next) && !p.is_later_fragment && at <= 512; i++) {
+    for (int i = 0; i < 6 && is_extension(next) && !p.is_later_fragment && is_within_reach(p, at); i++) {
         if (at + 8 > frame.size()) {
             p.parse = Parse::short_frame;
             return;
@@ -245,14 +248,9 @@ std::size_t model_cut(const ModelPacket& packet, std::size_t snap, bool is_to_la
     return std::max(snap, headers - removed);
 }
 
-ModelPacket model_parse(const Frame& frame, bool is_layer3, std::optional<std::uint16_t> offloaded) {
+ModelPacket model_parse(const Frame& frame, bool is_layer3, TagPlace place) {
     ModelPacket p;
     unsigned type = 0;
-    unsigned tags = offloaded ? 1 : 0;
-    const auto note = [&p](unsigned tci) { p.vlan = static_cast<std::uint16_t>(p.vlan != 0 ? p.vlan : tci & 0xfff); };
-    if (offloaded) {
-        note(*offloaded);
-    }
     if (is_layer3) {
         if (frame.empty()) {
             p.parse = Parse::short_frame;
@@ -271,12 +269,13 @@ ModelPacket model_parse(const Frame& frame, bool is_layer3, std::optional<std::u
         std::copy_n(frame.begin() + 6, 6, p.src_mac->bytes.begin());
         p.ip = 14;
         type = be16(frame, 12);
-        while ((type == 0x8100 || type == 0x88a8) && tags++ < 2) {
+        for (int tags = 0; tags < 2 && (type == 0x8100 || type == 0x88a8); tags++) {
             if (frame.size() < p.ip + 4) {
                 p.parse = Parse::short_frame;
                 return p;
             }
-            note(be16(frame, p.ip));
+            p.is_tag_beside = place == TagPlace::beside;
+            p.vlan = p.vlan != 0 ? p.vlan : static_cast<std::uint16_t>(be16(frame, p.ip) & 0xfff);
             type = be16(frame, p.ip + 2);
             p.ip += 4;
         }

@@ -142,10 +142,7 @@ Frame variant_of(Random& random, Frame frame) {
     if (frame.size() < 34 || one_in(random, 3)) {
         return frame;
     }
-    unsigned at = 6 + below(random, static_cast<unsigned>(std::min<std::size_t>(frame.size(), 60)) - 6);
-    if (at == 14 || at == 20 || at == 23) {
-        at = 22;
-    }
+    const unsigned at = 6 + below(random, static_cast<unsigned>(std::min<std::size_t>(frame.size(), 60)) - 6);
     frame[at] = static_cast<std::uint8_t>(frame[at] ^ 1u << below(random, 8));
     const std::size_t header = (frame[14] & 0xfu) * 4;
     if (be16(frame, 12) == 0x0800 && at >= 14 && 14 + header <= frame.size() && !one_in(random, 8)) {

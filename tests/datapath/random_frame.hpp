@@ -17,8 +17,8 @@ using Random = std::mt19937;
 /// Mostly well-formed IP of every transport, with options, extension headers, fragments, tags, odd lengths and
 /// padding; now and then cut short or with a byte flipped.
 [[nodiscard]] Frame random_frame(Random& random, const MacAddress& dst);
-/// Nearly the same frame for the same receiver: as it is, or a bit of its headers is another, but none that says
-/// where the transport header is; the sum of an IPv4 header is mostly right again.
+/// Nearly the same frame for the same receiver: as it is, or any bit of its headers is another; the sum of an IPv4 header
+/// is mostly right again.
 [[nodiscard]] Frame variant_of(Random& random, Frame frame);
 /// Any mix of rewrites for one family.
 [[nodiscard]] Rewrite random_rewrite(Random& random, IpFamily family);

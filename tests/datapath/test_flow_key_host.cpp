@@ -63,7 +63,7 @@ TEST_CASE("what lasts has the key that the model's packet has") {
         rudder_flow flow{};
         INFO(hex(frame));
         REQUIRE(host_flow_key(host, &header, 1, &flow));
-        const rudder_flow want = expected(model_parse(frame, false, {}), frame, 1);
+        const rudder_flow want = expected(model_parse(frame, false), frame, 1);
         REQUIRE(std::equal(flow.address, flow.address + 4, want.address));
         REQUIRE(flow.fields == want.fields);
         REQUIRE(host_is_flow_whole(&flow, host));
@@ -93,7 +93,7 @@ TEST_CASE("a frame of a lasting flow is what the parser says it is, or its lengt
             !std::equal(flow.address, flow.address + 4, again.address) || flow.fields != again.fields) {
             continue;
         }
-        const ModelPacket want = model_parse(second, false, {});
+        const ModelPacket want = model_parse(second, false);
         INFO(hex(first) << "\n" << hex(second));
         if (host_is_flow_whole(&again, host)) {
             REQUIRE(want.parse == Parse::ok);

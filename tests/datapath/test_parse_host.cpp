@@ -23,8 +23,18 @@ std::vector<std::uint8_t> exact(const Frame& frame, std::size_t size) {
     return copy;
 }
 
+/// `frame` with the tag in it.
+Frame tagged(Frame frame, std::uint16_t tci) {
+    frame.insert(frame.begin() + 12, 4, 0);
+    store16(frame, 12, 0x8100);
+    store16(frame, 14, tci);
+    return frame;
+}
+
+/// `tag` is kept beside the frame.
 void check_same(const Frame& frame, bool is_layer3, std::optional<std::uint16_t> tag = {}) {
-    const ModelPacket want = model_parse(frame, is_layer3, tag);
+    const ModelPacket want = tag ? model_parse(tagged(frame, *tag), is_layer3, TagPlace::beside) : model_parse(frame, is_layer3);
+    const std::size_t beside = tag ? 4 : 0;
     rudder_packet got{};
     const auto bytes = exact(frame, frame.size());
     const auto size = static_cast<__u32>(bytes.size());
@@ -39,8 +49,8 @@ void check_same(const Frame& frame, bool is_layer3, std::optional<std::uint16_t>
     REQUIRE(got.ttl == want.ttl);
     REQUIRE(be(got.src_port) == want.src_port);
     REQUIRE(be(got.dst_port) == want.dst_port);
-    REQUIRE(got.l3_offset == want.ip);
-    REQUIRE(got.l4_offset == want.transport);
+    REQUIRE(got.l3_offset == want.ip - beside);
+    REQUIRE(got.l4_offset == (want.transport == 0 ? 0 : want.transport - beside));
     REQUIRE(got.ip_header_bytes == want.header_bytes);
     REQUIRE((got.l4_checksum == RUDDER_L4_NO_CHECKSUM ? -1 : got.l4_checksum) == want.checksum);
     const unsigned flags = (want.has_ports ? RUDDER_PKT_HAS_PORTS : 0u) | (want.vlan != 0 ? RUDDER_PKT_TAGGED : 0u) |
@@ -81,6 +91,15 @@ TEST_CASE("the parser agrees with the model on frames whose tag is kept beside t
     Random random(6);
     for (int i = 0; i < 50000; i++) {
         check_same(random_frame(random, k_mac), false, random_tag(random));
+    }
+}
+
+TEST_CASE("a tag beside the frame does not move what the parser looks at, one in the frame does") {
+    for (unsigned units = 100; units < 125; units++) {
+        const Frame frame = Ethernet{} / Ipv6{} / Extension{51, units} / Udp{} / payload(20);
+        check_same(frame, false);
+        check_same(frame, false, std::uint16_t{5});
+        check_same(tagged(frame, 5), false);
     }
 }
 

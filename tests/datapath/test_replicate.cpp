@@ -152,7 +152,7 @@ TEST_CASE("copies of random packets equal the model's, and the original is resto
             Frame frame = random_frame(random, link_named("in0").mac);
             frame.resize(std::max<std::size_t>(frame.size(), 54));
             const TagPlace place = below(random, 2) == 0 ? TagPlace::beside : TagPlace::in_frame;
-            const ModelContext context{.is_tag_beside = place == TagPlace::beside};
+            const ModelContext context{.tag_place = place};
             std::vector<Frame> want;
             for (const ModelCopy& copy : model_run(rules, topology(), link_named("in0"), Direction::ingress, frame, context).copies) {
                 if (copy.reason == RUDDER_REASON_NONE) {
