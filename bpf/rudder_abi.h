@@ -13,17 +13,7 @@
  */
 #pragma once
 
-#ifdef __cplusplus
-/* The same types as <linux/types.h>, which core may not include. */
-typedef unsigned char __u8;
-typedef unsigned short __u16;
-typedef unsigned int __u32;
-typedef unsigned long long __u64;
-#define RUDDER_STATIC_ASSERT static_assert
-#else
-#include <linux/types.h>
-#define RUDDER_STATIC_ASSERT _Static_assert
-#endif
+#include "rudder_flow.h"
 
 #define RUDDER_ABI_MAGIC 0x52444452u /* "RDDR" */
 #define RUDDER_ABI_VERSION 1u
@@ -141,25 +131,6 @@ struct rudder_tree {
 #define RUDDER_FIELD_TRANSPORT 0x04u /* ICMP type, TCP flags */
 #define RUDDER_FIELD_LINK 0x08u      /* mark, MAC addresses */
 #define RUDDER_FIELD_CLOSER (RUDDER_FIELD_TRANSPORT | RUDDER_FIELD_LINK) /* fields that cost a second look */
-
-/* Which bits of a packet some rule of the family looks at: the rest is masked out of the keys of the flow cache
- * (rudder_flow_key.h). Addresses in wire order, source first; `fields` as rudder_flow_fields packs them, 0: rules look at
- * more than the cache does, no flow of the family is kept. */
-struct rudder_flow_mask4 {
-	__u64 address;
-	__u64 fields;
-};
-
-struct rudder_flow_mask6 {
-	__u64 address[4];
-	__u64 fields;
-};
-
-/* The family sets the keys of IPv4 apart from those of IPv6. */
-static inline __u64 rudder_flow_fields(__u32 ports_be, __u8 tos, __u8 protocol, __u8 direction, __u8 family)
-{
-	return (__u64)ports_be | (__u64)(tos | (__u32)protocol << 8 | (__u32)direction << 16 | (__u32)family << 24) << 32;
-}
 
 struct rudder_blob_header {
 	__u32 magic;
@@ -316,30 +287,6 @@ struct rudder_group_table {
 	__u16 reserved[3];
 };
 
-/* ---- flow cache: BPF_MAP_TYPE_ARRAY flows, BPF_F_MMAPABLE, index = CPU ------------------------- */
-
-#define RUDDER_CPU_FLOWS 16384u /* a power of two */
-#define RUDDER_FLOW_CPUS 128u   /* at most: the others go without */
-
-/* One flow, a cache line: its key, and what becomes of its packets. Written and read by the datapath only, rudder_flow_cache.h. */
-struct rudder_flow {
-	__u64 address[4]; /* masked, wire order; IPv4: source and destination in [0], and no more is looked at */
-	__u64 fields;     /* rudder_flow_fields(), masked */
-	__u32 ifindex;    /* of the hook */
-	__u16 next_hop;   /* index into the next-hop table */
-	__u16 how;        /* RUDDER_FORWARD_* in rudder_forward.h */
-	__u64 generation; /* 0: empty */
-	__u32 rule_slot;  /* counters; RUDDER_NO_SLOT: no rule matches */
-	__u32 target_slot;
-};
-
-struct rudder_flow_cache {
-	struct rudder_flow flow[RUDDER_CPU_FLOWS];
-	__u64 hits;   /* packets since rudderd started whose flow was found */
-	__u64 misses; /* packets whose flow was looked for in vain */
-	__u64 reserved[6];
-};
-
 /* ---- counters -------------------------------------------------------------------------------- */
 
 /* BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, index = number of a CPU; each value is an array of these, index = counter slot of a
@@ -387,7 +334,6 @@ struct rudder_failure_key {
 
 /* ---- layout assertions ----------------------------------------------------------------------- */
 
-#define RUDDER_OFFSET __builtin_offsetof
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_packet) == 80, "rudder_packet");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, src_port) == 32, "rudder_packet.src_port");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, dst_port) == 34, "rudder_packet.dst_port");
@@ -425,8 +371,5 @@ RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_target, limit) == 62, "rudder_t
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_group_table) == 8192, "rudder_group_table");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_next_hop) == 64, "rudder_next_hop");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_next_hop, gateway_be) == 24, "rudder_next_hop.gateway_be");
-RUDDER_STATIC_ASSERT(sizeof(struct rudder_flow) == 64, "rudder_flow");
-RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_flow, generation) == 48, "rudder_flow.generation");
-RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_flow_cache, hits) == 64 * RUDDER_CPU_FLOWS, "rudder_flow_cache.hits");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_counter) == 16, "rudder_counter");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_failure_key) == 8, "rudder_failure_key");
