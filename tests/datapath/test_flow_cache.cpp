@@ -43,6 +43,24 @@ Frame steered(const std::string& src, const std::string& dst, std::uint8_t ttl =
 
 const std::string k_src = "192.0.2.1", k_dst = "10.1.2.3";
 
+/// `frame`, of the flow of `known`, which the cache has.
+Outcome send_known(const Rule& rule, const Frame& known, const Frame& frame) {
+    REQUIRE(datapath().publish(policy({rule}), topology()));
+    keep_flow(known);
+    const Outcome outcome = send(frame);
+    CHECK(outcome.is_hit);
+    return outcome;
+}
+
+/// Packets of one flow all go that way, and the cache never knows it.
+void check_not_kept(const Rule& rule, const Topology& world, int verdict) {
+    REQUIRE(datapath().publish(policy({rule}), world));
+    for (int i = 0; i < 3; i++) {
+        const Outcome outcome = send(udp(k_src, k_dst));
+        CHECK((outcome.run.verdict == verdict && !outcome.is_hit));
+    }
+}
+
 Topology changed(void (*change)(Link&)) {
     Topology result = topology();
     change(result.links.at(link_named("out0").ifindex));
@@ -52,10 +70,7 @@ Topology changed(void (*change)(Link&)) {
 }  // namespace
 
 TEST_CASE("the second packet of a flow is known, and counted like the first") {
-    REQUIRE(datapath().publish(policy({steer("10.0.0.0/8")}), topology()));
-    keep_flow(udp(k_src, k_dst));
-    const Outcome outcome = send(udp(k_src, k_dst));
-    CHECK(outcome.is_hit);
+    const Outcome outcome = send_known(steer("10.0.0.0/8"), udp(k_src, k_dst), udp(k_src, k_dst));
     CHECK(outcome.run.verdict == k_redirect);
     CHECK((outcome.run.frame == steered(k_src, k_dst)));
     CHECK((outcome.counts.packets == std::map<CounterKey, std::uint64_t>{{{"r", -1}, 1}}));
@@ -63,10 +78,7 @@ TEST_CASE("the second packet of a flow is known, and counted like the first") {
 }
 
 TEST_CASE("packets that no rule tells apart are one flow, others are not") {
-    REQUIRE(datapath().publish(policy({steer("10.0.0.0/8")}), topology()));
-    keep_flow(udp(k_src, k_dst));
-    const Outcome same = send(udp("192.9.9.9", "10.250.250.250", 9));
-    CHECK(same.is_hit);
+    const Outcome same = send_known(steer("10.0.0.0/8"), udp(k_src, k_dst), udp("192.9.9.9", "10.250.250.250", 9));
     CHECK((same.run.frame == steered("192.9.9.9", "10.250.250.250", 8)));
     const Outcome other = send(udp(k_src, "11.1.2.3"));
     CHECK_FALSE(other.is_hit);
@@ -80,20 +92,14 @@ TEST_CASE("packets that no rule tells apart are one flow, others are not") {
 }
 
 TEST_CASE("flows of IPv6 are known, too") {
-    REQUIRE(datapath().publish(policy({steer("2001:db8:1::/48")}), topology()));
-    const Frame frame = arriving() / Ipv6{} / Udp{} / payload(20);
-    keep_flow(frame);
-    const Outcome outcome = send(arriving() / Ipv6{.dst = "2001:db8:1:ffff::9", .hop_limit = 3} / Udp{} / payload(20));
-    CHECK(outcome.is_hit);
+    const Frame next = arriving() / Ipv6{.dst = "2001:db8:1:ffff::9", .hop_limit = 3} / Udp{} / payload(20);
+    const Outcome outcome = send_known(steer("2001:db8:1::/48"), arriving() / Ipv6{} / Udp{} / payload(20), next);
     CHECK((outcome.run.frame == (leaving() / Ipv6{.dst = "2001:db8:1:ffff::9", .hop_limit = 2} / Udp{} / payload(20)).build()));
     CHECK(send(arriving() / Ipv6{.dst = "2001:db8:2::9"} / Udp{} / payload(20)).run.verdict == k_next);
 }
 
 TEST_CASE("a flow that no rule matches is known, and nothing is counted") {
-    REQUIRE(datapath().publish(policy({steer("11.0.0.0/8")}), topology()));
-    keep_flow(udp(k_src, k_dst));
-    const Outcome outcome = send(udp(k_src, k_dst));
-    CHECK(outcome.is_hit);
+    const Outcome outcome = send_known(steer("11.0.0.0/8"), udp(k_src, k_dst), udp(k_src, k_dst));
     CHECK(outcome.run.verdict == k_next);
     CHECK((outcome.run.frame == udp(k_src, k_dst)));
     CHECK((outcome.counts.packets.empty() && outcome.counts.reasons.empty()));
@@ -134,12 +140,7 @@ TEST_CASE("what may change within a generation is looked at for each packet of a
 }
 
 TEST_CASE("a flow whose way is closed is not kept") {
-    const Topology down = changed([](Link& link) { link.is_up = false; });
-    REQUIRE(datapath().publish(policy({steer("10.0.0.0/9")}), down));
-    for (int i = 0; i < 3; i++) {
-        const Outcome outcome = send(udp(k_src, k_dst));
-        CHECK((outcome.run.verdict == k_next && !outcome.is_hit));
-    }
+    check_not_kept(steer("10.0.0.0/9"), changed([](Link& link) { link.is_up = false; }), k_next);
 }
 
 TEST_CASE("a packet of a known flow that the kernel does not pass on is for the classifier") {
@@ -188,13 +189,8 @@ TEST_CASE("limited rules, groups and rewrites are never kept") {
     limited.limit = RateLimit{RateLimit::Unit::packets, 1, 1000};
     Rewrite port;
     port.dst_port = 7;
-    for (const Rule& rule : {limited, steer("10.0.0.0/8", port)}) {
-        REQUIRE(datapath().publish(policy({rule}), topology()));
-        for (int i = 0; i < 3; i++) {
-            const Outcome outcome = send(udp(k_src, k_dst));
-            CHECK((outcome.run.verdict == k_redirect && !outcome.is_hit));
-        }
-    }
+    check_not_kept(limited, topology(), k_redirect);
+    check_not_kept(steer("10.0.0.0/8", port), topology(), k_redirect);
 }
 
 TEST_CASE("a cache of no use rests, and the verdicts stay what they are") {
