@@ -58,6 +58,13 @@ std::string joins_text(const Json& document) {
                        text_of(*joins, "failed"), text_of(*joins, "sockets"));
 }
 
+std::string flow_cache_text(const Json& document) {
+    const Json* cache = find(document, "flow_cache");
+    if (cache == nullptr) return "-";
+    return fmt::format("{} entries; {} hits and {} misses since start", text_of(*cache, "max_entries"), text_of(*cache, "hits"),
+                       text_of(*cache, "misses"));
+}
+
 std::string limits_text(const Json& document) {
     const Json* limits = find(document, "limits");
     if (limits == nullptr) return "-";
@@ -97,6 +104,7 @@ std::string draw_internals(const Json& document, const TableStyle& style) {
         {"load took", load_times_text(document)},
         {"image", image_text(document)},
         {"joins", joins_text(document)},
+        {"flow cache", flow_cache_text(document)},
         {"limits", limits_text(document)},
         {"resyncs", fmt::format("{} netlink, {} inotify overflows", text_of(document, "netlink_resyncs"),
                                 text_of(document, "inotify_overflows"))},

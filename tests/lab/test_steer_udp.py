@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """UDP packets that match a steer rule arrive where the rule says, rewritten as it says and otherwise unchanged."""
+import os
 import socket
 
 from harness import expect, expect_equal, main
@@ -137,6 +138,22 @@ def packets_of_this_host_are_steered_at_egress():
     expect(at_a.nothing(), "a datagram also took the old path")
 
 
+def a_flow_misses_the_flow_cache_once_on_each_processor_and_hits_it_from_then_on():
+    lab = Crossroads()
+    lab.know_neighbours()
+    at_b = UdpReceiver(lab.b, 5000)
+    daemon = Daemon(lab.router, {"10.toml": PLAIN.format(next_hop="10.10.2.1")})
+    before = daemon.stat("internals")["flow_cache"]
+    send_udp(lab.sender, lab.SERVER, 5000, 100, source_port=4000, dscp=46)
+    expect_equal(len(at_b.collect(100)), 100, "datagrams at b")
+    after = daemon.stat("internals")["flow_cache"]
+    hits, misses = (after[key] - before[key] for key in ("hits", "misses"))
+    expect_equal(hits + misses, 100, "packets that the flow cache was asked for")
+    expect(1 <= misses <= os.cpu_count(), f"{misses} misses of one flow on {os.cpu_count()} processors")
+    expect(after["max_entries"] > 0, "the flow cache has no room")
+    expect_equal(daemon.packets("ef-other-path"), 100, "packets counted for the rule")
+
+
 main(__doc__,
      ipv4_goes_to_another_next_hop_with_only_ttl_and_macs_changed,
      ipv6_goes_to_another_next_hop_with_only_hop_limit_and_macs_changed,
@@ -146,4 +163,5 @@ main(__doc__,
      ipv6_is_rewritten_with_checksums_in_the_packet,
      a_static_mac_is_used_as_it_is_given,
      without_a_next_hop_the_route_of_the_destination_decides,
-     packets_of_this_host_are_steered_at_egress)
+     packets_of_this_host_are_steered_at_egress,
+     a_flow_misses_the_flow_cache_once_on_each_processor_and_hits_it_from_then_on)

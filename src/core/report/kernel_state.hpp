@@ -22,6 +22,13 @@ struct FailureCount {
     std::uint64_t packets = 0;
 };
 
+/// The flow cache of all CPUs, and packets since the daemon started.
+struct FlowCacheStatus {
+    std::uint64_t max_entries = 0;  ///< flows that it has room for
+    std::uint64_t hits = 0;         ///< packets whose flow was found
+    std::uint64_t misses = 0;       ///< packets whose flow was looked for in vain
+};
+
 struct HookStatus {
     HookSpec hook;
     std::string mechanism;      ///< "tcx" or "cls_bpf"

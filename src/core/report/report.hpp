@@ -53,6 +53,7 @@ struct Snapshot {
     std::vector<CounterValue> counters;    ///< index = counter slot
     std::vector<FailureCount> failures;
     std::vector<std::uint64_t> reasons;     ///< index = reason
+    FlowCacheStatus flow_cache;
     std::vector<HookStatus> hooks;
     std::vector<MapStatus> maps;
     std::vector<KernelFeature> features;

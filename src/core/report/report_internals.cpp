@@ -42,6 +42,10 @@ Json load_times_json(const LoadTimes& times) {
             {"audit_us", times.audit_us}};
 }
 
+Json flow_cache_json(const FlowCacheStatus& cache) {
+    return {{"max_entries", cache.max_entries}, {"hits", cache.hits}, {"misses", cache.misses}};
+}
+
 Json limits_json() {
     Json sizes = Json::array();
     for (const Tier& tier : tiers()) {
@@ -85,6 +89,7 @@ std::string report_internals(const Snapshot& snapshot) {
     document["next_hop_queries"] = snapshot.topology.next_hops.size();
     document["joins"] = joins_summary_json(snapshot);
     document["image"] = image_json(snapshot);
+    document["flow_cache"] = flow_cache_json(snapshot.flow_cache);
     document["limits"] = limits_json();
     document["features"] = features_json(snapshot.features);
     document["diagnostics"] = diagnostics_json(snapshot.last_diagnostics);

@@ -62,6 +62,7 @@ Snapshot take_snapshot(KernelPort& kernel, const Engine& engine, const Topology&
     snapshot.counters = value_or_empty(kernel.read_counters(slots_in_use(applied.image.slots)));
     snapshot.failures = value_or_empty(kernel.read_failures());
     snapshot.reasons = value_or_empty(kernel.read_reasons());
+    snapshot.flow_cache = value_or_empty(kernel.read_flow_cache());
     snapshot.hooks = value_or_empty(kernel.list_hooks());
     snapshot.maps = value_or_empty(kernel.list_maps());
     snapshot.features = kernel.features();

@@ -3,6 +3,7 @@
 
 #include "shell/kernel/counter_map.hpp"
 #include "shell/kernel/counters.hpp"
+#include "shell/kernel/flow_cache.hpp"
 
 #include <rudder_abi.h>
 
@@ -60,6 +61,10 @@ Result<std::vector<FailureCount>> BpfKernel::read_failures() {
 
 Result<std::vector<std::uint64_t>> BpfKernel::read_reasons() {
     return read_reason_map(hooks_.map_fd("reasons"), cpus_, RUDDER_REASON_COUNT);
+}
+
+Result<FlowCacheStatus> BpfKernel::read_flow_cache() {
+    return read_flow_map(hooks_.map_fd("flows"), hooks_.map_entries("flows"));
 }
 
 }  // namespace rudder

@@ -47,6 +47,7 @@ public:
     virtual Result<std::vector<FailureCount>> read_failures() = 0;
     /// Sums over all CPUs; index = reason.
     virtual Result<std::vector<std::uint64_t>> read_reasons() = 0;
+    virtual Result<FlowCacheStatus> read_flow_cache() = 0;
     /// Hooks of ours as the kernel lists them.
     virtual Result<std::vector<HookStatus>> list_hooks() = 0;
     virtual Result<std::vector<MapStatus>> list_maps() = 0;

@@ -229,6 +229,7 @@ Result<std::vector<CounterValue>> FakeKernel::read_counters(std::uint32_t slots)
 
 Result<std::vector<FailureCount>> FakeKernel::read_failures() { return std::vector<FailureCount>{}; }
 Result<std::vector<std::uint64_t>> FakeKernel::read_reasons() { return std::vector<std::uint64_t>{}; }
+Result<FlowCacheStatus> FakeKernel::read_flow_cache() { return FlowCacheStatus{}; }
 
 Result<std::vector<HookStatus>> FakeKernel::list_hooks() {
     std::vector<HookStatus> all;

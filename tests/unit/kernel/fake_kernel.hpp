@@ -61,6 +61,7 @@ public:
     Result<std::vector<CounterValue>> read_counters(std::uint32_t slots) override;
     Result<std::vector<FailureCount>> read_failures() override;
     Result<std::vector<std::uint64_t>> read_reasons() override;
+    Result<FlowCacheStatus> read_flow_cache() override;
     Result<std::vector<HookStatus>> list_hooks() override;
     Result<std::vector<MapStatus>> list_maps() override;
     Result<std::uint64_t> active_generation() override;

@@ -189,6 +189,12 @@ TEST_CASE("internals name version, kernel, features and limits") {
     CHECK(document["features"][0]["chosen"] == "tcx");
 }
 
+TEST_CASE("internals tell of what use the flow cache is") {
+    Snapshot snapshot = make_snapshot();
+    snapshot.flow_cache = {32768, 70, 30};
+    CHECK(read(report_internals, snapshot)["flow_cache"] == Json::parse(R"({"max_entries":32768,"hits":70,"misses":30})"));
+}
+
 TEST_CASE("internals tell how the log fares") {
     Snapshot snapshot = make_snapshot();
     snapshot.log = {true, "the receiver does not keep up", 12, 3456, 20, 7};

@@ -130,6 +130,11 @@ TEST_CASE("internals say whether the log is complete") {
               "degraded, 5 entries wait (full), 8 late and 2 lost since start"));
 }
 
+TEST_CASE("internals say how often the flow cache was asked in vain") {
+    const Json document = Json::parse(R"({"flow_cache":{"max_entries":32768,"hits":70,"misses":30}})");
+    CHECK(has(draw_internals(document, {true, false}), "32768 entries; 70 hits and 30 misses since start"));
+}
+
 TEST_CASE("documents of any shape are drawn without failing") {
     for (const char* text :
          {"null", "[]", "{}",
