@@ -3,7 +3,7 @@
  * From bytes to struct rudder_packet. Pure, for BPF and for the host.
  *
  * Only the linear part [data, data_end) is read; RUDDER_PARSE_SHORT with a frame longer than that means: pull
- * RUDDER_MAX_HEADER_BYTES and try again. Nothing behind the IP packet's own length counts (Ethernet padding).
+ * RUDDER_PARSED_BYTES and try again. Nothing behind the IP packet's own length counts (Ethernet padding).
  */
 #pragma once
 

@@ -11,6 +11,8 @@
 #define RUDDER_MAX_EXTENSION_HEADERS 6u
 /* Transport headers that start behind this are not looked at: the packet has no ports. */
 #define RUDDER_MAX_HEADER_BYTES 512u
+/* As far as anything is read: the last header that is looked at is at most an extension header, of which 8 bytes are. */
+#define RUDDER_PARSED_BYTES (RUDDER_MAX_HEADER_BYTES + 8u)
 
 enum rudder_parse_result {
 	RUDDER_PARSE_OK = 0,

@@ -99,7 +99,7 @@ static __always_inline int rudder_parse_or_pull(struct __sk_buff *skb, struct ru
 	rudder_look_at(skb, s, &frame);
 	if (rudder_parse_plain(&frame, &s->packet))
 		return RUDDER_PARSE_OK;
-	wanted = skb->len < RUDDER_MAX_HEADER_BYTES + 4 ? skb->len : RUDDER_MAX_HEADER_BYTES + 4;
+	wanted = skb->len < RUDDER_PARSED_BYTES ? skb->len : RUDDER_PARSED_BYTES;
 	result = rudder_parse_packet(skb);
 	if (result != RUDDER_PARSE_SHORT || bpf_skb_pull_data(skb, wanted))
 		return result;

@@ -133,6 +133,20 @@ TEST_CASE("headers outside the linear part ask for a pull, never for a guess") {
     }
 }
 
+TEST_CASE("one pull is enough, wherever the last header is") {
+    constexpr __u32 pulled = 520;  // RUDDER_PARSED_BYTES
+    for (unsigned units = 100; units < 125; units++) {
+        for (const std::uint8_t last : {std::uint8_t{51}, std::uint8_t{60}}) {
+            const Frame frame = Ethernet{} / Ipv6{} / Extension{51, units} / Extension{last} / Udp{} / payload(200);
+            const auto size = static_cast<__u32>(frame.size());
+            rudder_packet whole{}, part{};
+            REQUIRE(host_parse(untagged(frame.data(), size, size), &whole) == 0);
+            REQUIRE(host_parse(untagged(exact(frame, pulled).data(), pulled, size), &part) == 0);
+            REQUIRE(__builtin_memcmp(&part, &whole, sizeof(whole)) == 0);
+        }
+    }
+}
+
 TEST_CASE("the instance for plain frames says what the parser says, or nothing") {
     Random random(5);
     int taken = 0;

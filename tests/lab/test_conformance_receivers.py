@@ -5,9 +5,9 @@ import socket
 import struct
 import threading
 
-from conformance import MARK, PLACES, Road
+from conformance import MARK, PLACES, V6, Road
 from harness import expect_equal, main, proves, until
-from traffic import PACKET_VNET_HDR, SOL_PACKET, Capture, UdpReceiver, UdpSender
+from traffic import PACKET_VNET_HDR, SOL_PACKET, Capture, UdpReceiver, UdpSender, ipv6, udp
 
 SOL_UDP, UDP_SEGMENT, UDP_NO_CHECK6_TX, UDP_NO_CHECK6_RX = 17, 103, 101, 102
 IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, PMTUDISC_PROBE = 10, 23, 3
@@ -95,23 +95,42 @@ def fragments_are_reassembled():
     check_ways(road, Receivers(road), ways, [bytes(range(256)) * 32, b"odd" * 999])
 
 
-@proves("nonlinear", "socket", *PLACES)
-def headers_outside_of_the_linear_part_are_pulled_in():
+# Before a frame, where PACKET_VNET_HDR asks for it: 14 bytes are linear; the kernel does so for frames of more than a page.
+NONLINEAR = struct.pack("=BBHHHH", 0, 0, 14, 0, 0, 0)
+
+
+def road_of_large_frames():
     road = Road()
     for namespace, device in ((road.lab.sender, "eth0"), *((road.lab.router, f"eth{n}") for n in range(4)), *((host, "eth0") for host in road.lab.hosts)):
         namespace.ip("link", "set", device, "mtu", "9000")
-    receivers = Receivers(road)
     for sender in road.senders.values():
         sender.socket.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
-    # With this header before the frame, 14 bytes are linear; the kernel does so for frames of more than a page.
-    header = struct.pack("=BBHHHH", 0, 0, 14, 0, 0, 0)
+    return road
+
+
+@proves("nonlinear", "socket", *PLACES)
+def headers_outside_of_the_linear_part_are_pulled_in():
+    road = road_of_large_frames()
+    receivers = Receivers(road)
     payload = MARK + b"!" * 6001
     for place in road.places():
         for name, policy, arrivals in ways_with_ports(place):
             place.load(policy)
-            place.inject(header + place.frame(place.packet(payload)))
+            place.inject(NONLINEAR + place.frame(place.packet(payload)))
             for number, port in arrivals:
                 receivers.expect(place, number, port, [payload], name)
+
+
+def extension_headers_at_the_end_of_what_is_looked_at_are_pulled_in():
+    road = road_of_large_frames()
+    payload = MARK + b"!" * 6001
+    for place in road.places(V6):
+        place.load(place.steer())
+        for size in range(8 * 53, 8 * 61, 8):
+            inside = bytes([60, size // 8 - 1]) + bytes(size - 2) + bytes([17, 0]) + bytes(6) + udp(place.source, place.server, 4000, PORT, payload)
+            place.inject(NONLINEAR + place.frame(ipv6(place.source, place.server, inside, next_header=60)))
+            arrived = ipv6(place.source, place.server, inside, next_header=60, hop_limit=place.sent_ttl())
+            place.expect_at(2, [place.expected(2, arrived)], f"an extension header at {54 + size}")
 
 
 def send_segmented(place, data):
@@ -202,6 +221,7 @@ main(__doc__,
      datagrams_without_checksum_stay_without,
      fragments_are_reassembled,
      headers_outside_of_the_linear_part_are_pulled_in,
+     extension_headers_at_the_end_of_what_is_looked_at_are_pulled_in,
      segments_of_large_packets_are_right,
      segments_beyond_the_mtu_are_not_sent,
      the_ttl_is_one_less_behind_the_router,
