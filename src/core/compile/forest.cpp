@@ -2,6 +2,7 @@
 #include "core/compile/forest.hpp"
 
 #include "core/base/hash_index.hpp"
+#include "core/compile/forest_price.hpp"
 #include "core/compile/leaf_encoding.hpp"
 #include "rudder_classifier.h"
 
@@ -18,7 +19,11 @@ constexpr unsigned k_long_v4 = 8;
 constexpr unsigned k_long_v6 = 16;
 /// Ranges of ports shorter than this are "narrow".
 constexpr std::uint32_t k_narrow_ports = 1024;
-/// Up to so many boxes memory is spent for speed.
+/// Where the boxes alone take no more bytes, memory is spent for speed: the processor's caches hold it all the same. Up to
+/// k_small_bytes several forests are built, and the cheapest is taken.
+constexpr std::size_t k_tiny_bytes = 4096;
+constexpr std::size_t k_small_bytes = 32768;
+/// Up to so many boxes some memory still is.
 constexpr std::size_t k_generous_boxes = 32768;
 
 /// Attempts from fast and small to patient: the later ones are for boxes that overlap in many ways.
@@ -31,6 +36,8 @@ struct Attempt {
     std::size_t spare_work;
     double cheap_copies = std::numeric_limits<double>::infinity();
 };
+constexpr Attempt k_tiny = {4, 0.1, 3, 1u << 12, 40, 1u << 15};
+constexpr Attempt k_small = {4, 0.3, 3, 1u << 12, 40, 1u << 15};
 constexpr Attempt k_generous = {6, 1.0, 3, 1u << 12, 40, 1u << 15};
 constexpr Attempt k_sparing_v4 = {6, 4.0, 3, 1u << 12, 40, 1u << 15};
 /// IPv6 entries take a cache line each, and so does nearly every node: a tenth more memory saves a quarter of both.
@@ -44,13 +51,17 @@ constexpr std::array<Attempt, 4> k_patient = {{
 
 using BoxList = std::vector<std::uint32_t>;
 
-/// By long or short source and destination prefix.
-std::vector<BoxList> partition(const BoxSet& set) {
+/// The tree for boxes with short source and destination prefix, with short and long, with long and short, and with both long.
+using Division = std::array<std::uint8_t, 4>;
+constexpr Division k_by_both = {0, 1, 2, 3};
+constexpr std::array<Division, 3> k_coarser = {{{0, 0, 0, 0}, {0, 1, 0, 1}, {0, 0, 1, 1}}};
+
+std::vector<BoxList> divide_by_length(const BoxSet& set, const Division& division) {
     const unsigned limit = set.family == IpFamily::v4 ? k_long_v4 : k_long_v6;
-    std::vector<BoxList> parts(4);
+    std::vector<BoxList> parts(division.size());
     for (std::uint32_t i = 0; i < set.boxes.size(); ++i) {
         const Box& box = set.boxes[i];
-        parts[(box.src.length > limit ? 2u : 0u) + (box.dst.length > limit ? 1u : 0u)].push_back(i);
+        parts[division[(box.src.length > limit ? 2u : 0u) + (box.dst.length > limit ? 1u : 0u)]].push_back(i);
     }
     std::erase_if(parts, [](const BoxList& part) { return part.empty(); });
     return parts;
@@ -83,7 +94,14 @@ std::optional<std::pair<BoxList, BoxList>> divide(const BoxSet& set, const BoxLi
     return std::nullopt;
 }
 
+std::size_t least_bytes(const BoxSet& set) {
+    return set.boxes.size() * leaf_entry_bytes(set.family);
+}
+
 const Attempt& first_attempt(const BoxSet& set) {
+    if (least_bytes(set) <= k_small_bytes) {
+        return least_bytes(set) <= k_tiny_bytes ? k_tiny : k_small;
+    }
     if (set.boxes.size() <= k_generous_boxes) {
         return k_generous;
     }
@@ -108,6 +126,47 @@ bool add_trees(const BoxSet& set, const BoxList& boxes, std::size_t& spare, std:
         }
     }
     return false;
+}
+
+void sort_by_best_rank(std::vector<Tree>& forest) {
+    std::sort(forest.begin(), forest.end(), [](const Tree& a, const Tree& b) { return a.best_rank < b.best_rank; });
+}
+
+/// One tree for each part; empty if that takes much time or memory.
+std::vector<Tree> try_forest(const BoxSet& set, const std::vector<BoxList>& parts) {
+    Attempt attempt = first_attempt(set);
+    attempt.spare_entries = 1u << 10;
+    attempt.work_per_box = 12;
+    attempt.spare_work = 1u << 12;
+    std::vector<Tree> forest;
+    for (const BoxList& part : parts) {
+        auto tree = try_tree(set, part, attempt);
+        if (!tree) {
+            return {};
+        }
+        forest.push_back(std::move(*tree));
+    }
+    sort_by_best_rank(forest);
+    return forest;
+}
+
+/// Fewer trees are fewer steps, unless their boxes cross in too many places. Takes the cheapest of what such divisions give, and
+/// `forest`.
+std::vector<Tree> choose_forest(const BoxSet& set, std::size_t parts, std::vector<Tree> forest) {
+    double least = forest_price(set, forest);
+    for (const Division& division : k_coarser) {
+        const auto fewer = divide_by_length(set, division);
+        if (fewer.size() == parts) {
+            continue;
+        }
+        std::vector<Tree> other = try_forest(set, fewer);
+        const double price = other.empty() ? least : forest_price(set, other);
+        if (price < least) {
+            least = price;
+            forest = std::move(other);
+        }
+    }
+    return forest;
 }
 
 /// Nodes with offsets into the blob in place of indices.
@@ -194,7 +253,7 @@ private:
 
 Result<std::vector<Tree>> build_forest(const BoxSet& set) {
     std::vector<Tree> forest;
-    const auto parts = partition(set);
+    const auto parts = divide_by_length(set, k_by_both);
     std::size_t spare = RUDDER_MAX_TREES - parts.size();
     for (const BoxList& part : parts) {
         if (!add_trees(set, part, spare, forest)) {
@@ -203,8 +262,8 @@ Result<std::vector<Tree>> build_forest(const BoxSet& set) {
                          "`ecn`, `fragment` or masks of marks and MAC addresses only"};
         }
     }
-    std::sort(forest.begin(), forest.end(), [](const Tree& a, const Tree& b) { return a.best_rank < b.best_rank; });
-    return forest;
+    sort_by_best_rank(forest);
+    return least_bytes(set) <= k_small_bytes ? choose_forest(set, parts.size(), std::move(forest)) : std::move(forest);
 }
 
 std::array<rudder_tree, RUDDER_MAX_TREES> write_forest(BlobWriter& blob, const BoxSet& set,
