@@ -146,7 +146,7 @@ struct rudder_blob_header {
 	__u32 target_offset;   /* struct rudder_target[target_count] */
 	__u32 target_count;
 	__u32 extension_offset; /* classifier extensions (lists that do not fit a leaf entry) */
-	__u32 extension_bytes;
+	__u32 flow_places;      /* of the flow cache that this policy uses: power of two minus one */
 	__u32 fields;           /* RUDDER_FIELD_*: what only some policies look at */
 	__u64 own_v4;           /* a bit for each own IPv4 address: see rudder_own_source.h */
 	struct rudder_flow_mask4 flow_v4;
@@ -156,6 +156,8 @@ struct rudder_blob_header {
 	struct rudder_tree tree_v6[RUDDER_MAX_TREES];
 	__u32 own_offset;       /* struct rudder_own_address[own_mask + 1] */
 	__u32 own_mask;         /* power of two minus one */
+	__u32 extension_bytes;
+	__u32 reserved;
 };
 
 enum rudder_action {
@@ -170,6 +172,12 @@ enum rudder_action {
 #define RUDDER_RULE_FAILURE_DROPS 0x2u   /* steer: drop when it cannot be sent, else it goes on untouched */
 #define RUDDER_RULE_SAMPLES 0x4u         /* some target wants a sample only */
 #define RUDDER_RULE_EXCESS_DROPS 0x8u    /* what is beyond the limit is dropped, else it goes on untouched */
+/* Steer: the target changes nothing but MACs and TTL, and is said here once more: a whole frame takes the short way without a
+ * look at it. As bits of RUDDER_FORWARD_* above RUDDER_RULE_FORWARD_SHIFT: */
+#define RUDDER_RULE_FORWARDS 0x10u
+#define RUDDER_RULE_DECREMENTS 0x20u /* RUDDER_TTL_DECREMENT, else RUDDER_TTL_KEEP */
+#define RUDDER_RULE_MEETS_HOOK 0x80u /* RUDDER_TARGET_MEETS_HOOK */
+#define RUDDER_RULE_FORWARD_SHIFT 4u
 
 /* What to do with a packet that matched. Index = rank. */
 struct rudder_rule {
@@ -178,7 +186,8 @@ struct rudder_rule {
 	__u16 target_count;  /* steer: 1; replicate, mirror: 1..64; else 0 */
 	__u32 first_target;  /* index into the target array */
 	__u32 counter_slot;  /* stable for the rule's name (invariant I6) */
-	__u32 limit;         /* number of its rudder_limit, 0: none */
+	__u16 limit;         /* number of its rudder_limit, 0: none */
+	__u16 next_hop;      /* RUDDER_RULE_FORWARDS: index into the next-hop table */
 };
 
 #define RUDDER_LIMIT_SLOTS 16384u
@@ -215,6 +224,10 @@ struct rudder_limit_state {
 				      * start at first_member */
 #define RUDDER_TARGET_TABLE 0x200u   /* next_hop is the number of a routing table of the kernel */
 #define RUDDER_TARGET_MEETS_HOOK 0x400u /* its device has our program at egress in this generation; always, if it has a snap */
+/* With any of these a steer takes the long way. Without, addresses, ports, DSCP and VLAN stay, and the device is known. */
+#define RUDDER_TARGET_LONG_WAY                                                                                         \
+	(RUDDER_REWRITE_DST_IP | RUDDER_REWRITE_SRC_IP | RUDDER_REWRITE_DST_PORT | RUDDER_REWRITE_SRC_PORT |          \
+	 RUDDER_REWRITE_DSCP | RUDDER_REWRITE_VLAN | RUDDER_POP_VLAN | RUDDER_TARGET_DEFERRED | RUDDER_TARGET_TABLE)
 
 /* What of a packet chooses the member of a group (rudder_target.hash_fields). */
 #define RUDDER_HASH_SRC_IP 0x01u
@@ -353,7 +366,7 @@ RUDDER_STATIC_ASSERT(sizeof(struct rudder_hook) == 16, "rudder_hook");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_source) == 20, "rudder_source");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_own_address) == 16, "rudder_own_address");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_tree) == 12, "rudder_tree");
-RUDDER_STATIC_ASSERT(sizeof(struct rudder_blob_header) == 288, "rudder_blob_header");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_blob_header) == 296, "rudder_blob_header");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, hook_offset) == 24, "rudder_blob_header.hook_offset");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v4) == 88, "rudder_blob_header.tree_v4");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v6) == 208, "rudder_blob_header.tree_v6");

@@ -139,30 +139,45 @@ static __always_inline int rudder_is_excess(struct __sk_buff *skb, const char *b
 	return 1;
 }
 
-/* Takes the short way if the packet can; returns if it cannot. What a group does with a flow may change at any time: it is
- * not kept. */
-static __always_inline void rudder_try_forward(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s,
-					       const struct rudder_rule *rule, int is_to_keep)
+/* The short way by a target that the rule does not say all of. What a group does with a flow may change at any time, and a new TTL
+ * is rare: such flows are not kept. */
+static __always_inline void rudder_forward_by_target(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s,
+						     const struct rudder_rule *rule)
 {
 	const struct rudder_target *target = rudder_target_at(blob, rule->first_target);
 	__s64 taken;
-	__u32 how;
 
 	if (target && target->flags & RUDDER_TARGET_GROUP) {
 		taken = rudder_taken_target(blob, rule->first_target);
 		target = taken < 0 ? NULL : rudder_target_at(blob, (__u32)taken);
-		is_to_keep = 0;
 	}
-	if (!target || target->flags & RUDDER_NOT_PLAIN || !rudder_is_plain_frame(s))
+	if (!target || target->flags & RUDDER_TARGET_LONG_WAY)
 		return;
-	if (!rudder_can_forward(skb, target->next_hop))
-		return;
-	how = rudder_forward_how(target, s->direction);
-	skb->cb[RUDDER_CB_RULE_SLOT] = rule->counter_slot;
 	skb->cb[RUDDER_CB_TARGET_SLOT] = target->counter_slot;
-	rudder_order_forward(skb, target->next_hop, how, s->mark);
-	if (is_to_keep && s->flow_place != RUDDER_NO_FLOW)
-		rudder_keep_flow(rule->counter_slot, target->counter_slot, (target->next_hop & 0xffff) | how << 16);
+	rudder_order_forward(skb, target->next_hop, rudder_forward_how(target, s->direction), s->mark);
+	bpf_tail_call(skb, &stages, RUDDER_STAGE_FORWARD);
+}
+
+/* Takes the short way if the packet can; returns if it cannot. Whether the way is open rudder_forward sees. */
+static __always_inline void rudder_try_forward(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s,
+					       const struct rudder_rule *rule)
+{
+	__u32 how;
+
+	if (!rudder_is_plain_frame(s))
+		return;
+	skb->cb[RUDDER_CB_RULE_SLOT] = rule->counter_slot;
+	if (!(rule->flags & RUDDER_RULE_FORWARDS)) {
+		rudder_forward_by_target(skb, blob, s, rule);
+		return;
+	}
+	how = (__u32)rule->flags << RUDDER_RULE_FORWARD_SHIFT & (RUDDER_FORWARD_DECREMENT | RUDDER_MARK_FRESH);
+	if (s->direction == RUDDER_EGRESS)
+		how &= ~RUDDER_FORWARD_DECREMENT;
+	skb->cb[RUDDER_CB_TARGET_SLOT] = RUDDER_NO_SLOT;
+	rudder_order_forward(skb, rule->next_hop, how, s->mark);
+	if (s->flow_place != RUDDER_NO_FLOW)
+		rudder_keep_steer(skb, rule->counter_slot, rule->next_hop | how << 16);
 	bpf_tail_call(skb, &stages, RUDDER_STAGE_FORWARD);
 }
 
@@ -193,7 +208,7 @@ static __always_inline int rudder_begin(struct __sk_buff *skb, const char *blob,
 	}
 	s->rank = rank;
 	if (rule->action == RUDDER_ACTION_STEER && !rule->limit)
-		rudder_try_forward(skb, blob, s, rule, 1);
+		rudder_try_forward(skb, blob, s, rule);
 	bpf_tail_call(skb, &stages, RUDDER_STAGE_ACT);
 	return RUDDER_NEXT;
 }
@@ -211,8 +226,10 @@ static __always_inline int rudder_act_by(struct __sk_buff *skb, const char *blob
 	if (!s->is_long_way) {
 		if (rudder_is_excess(skb, blob, s, rule))
 			return rule->flags & RUDDER_RULE_EXCESS_DROPS ? RUDDER_DROP : RUDDER_NEXT;
-		if (rule->action == RUDDER_ACTION_STEER && rule->limit)
-			rudder_try_forward(skb, blob, s, rule, 0);
+		if (rule->action == RUDDER_ACTION_STEER && rule->limit) {
+			s->flow_place = RUDDER_NO_FLOW;
+			rudder_try_forward(skb, blob, s, rule);
+		}
 	}
 	s->answer_mtu = 0;
 	reason = rudder_save_headers(skb, s);

@@ -40,7 +40,7 @@ struct rudder_flow {
 	__u16 how;        /* RUDDER_FORWARD_* in rudder_forward.h */
 	__u64 generation; /* 0: empty */
 	__u32 rule_slot;  /* counters; RUDDER_NO_SLOT: no rule matches */
-	__u32 target_slot;
+	__u32 reserved;
 };
 
 struct rudder_flow_cache {

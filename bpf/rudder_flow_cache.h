@@ -2,12 +2,13 @@
 /*
  * The flow cache: what became of the last packet of a flow becomes of the next one, without parser and classifier.
  *
- * Kept are flows that no rule matches, and those of a steer that changes MACs and TTL only. What may change without a new
+ * Kept are flows that no rule matches, and those of a steer that changes MACs and decrements TTL only. What may change without a new
  * generation - next hop, MTU, TTL, lengths - is looked at for each packet all the same. A flow is of the generation it
  * was kept under: publishing empties the cache, and no packet gets another generation's verdict (invariant I5).
  *
- * Where most packets miss, looking is a waste: after RUDDER_FLOW_WINDOW misses with fewer hits the cache rests for
- * RUDDER_FLOW_REST packets. Packets that we have sent before are for the classifier, which knows their mark.
+ * A hit costs a cache line that is seldom at hand, and a miss costs the same for nothing. So a policy uses no more of the
+ * cache than it takes memory itself (rudder_blob_header.flow_places), and where too few packets hit, the cache rests, each
+ * time for longer. Packets that we have sent before are for the classifier, which knows their mark.
  */
 #pragma once
 
@@ -17,8 +18,9 @@
 
 #define RUDDER_PACKET_OTHERHOST 3
 #define RUDDER_NO_FLOW 0xffffffffu
-#define RUDDER_FLOW_WINDOW 2048u /* misses; a power of two */
-#define RUDDER_FLOW_REST 65536u
+#define RUDDER_FLOW_LEAST_WINDOW 256u /* misses; a power of two */
+#define RUDDER_FLOW_FIRST_REST 4u     /* 2^4 windows, then twice as many each time ... */
+#define RUDDER_FLOW_LONGEST_REST 8u   /* up to 2^8 */
 
 /* NULL for a CPU without a cache: one beyond RUDDER_FLOW_CPUS. */
 static __always_inline struct rudder_flow_cache *rudder_flows_here(void)
@@ -28,7 +30,7 @@ static __always_inline struct rudder_flow_cache *rudder_flows_here(void)
 	return bpf_map_lookup_elem(&flows, &cpu);
 }
 
-/* The first of the two places that a flow may be in: neighbours. */
+/* The first of the two places that a flow may be in: neighbours. `place` is below rudder_blob_header.flow_places. */
 static __always_inline struct rudder_flow *rudder_flow_at(struct rudder_flow_cache *cache, __u32 place)
 {
 	return &cache->flow[place & (RUDDER_CPU_FLOWS - 2)];
@@ -38,7 +40,7 @@ static __always_inline struct rudder_flow *rudder_flow_at(struct rudder_flow_cac
 
 /* Keeps scratch->flow, if what became of this packet becomes of all of them. `way`: next hop | RUDDER_FORWARD_* << 16.
  * A global function: most packets do not come here. */
-__attribute__((noinline)) int rudder_keep_flow(__u32 rule_slot, __u32 target_slot, __u32 way)
+__attribute__((noinline)) int rudder_keep_flow(__u32 rule_slot, __u32 way)
 {
 	struct rudder_scratch *s = rudder_get_scratch();
 	struct rudder_flow_cache *cache = rudder_flows_here();
@@ -52,28 +54,45 @@ __attribute__((noinline)) int rudder_keep_flow(__u32 rule_slot, __u32 target_slo
 	*kept = s->flow;
 	kept->generation = s->generation;
 	kept->rule_slot = rule_slot;
-	kept->target_slot = target_slot;
 	kept->next_hop = (__u16)way;
 	kept->how = (__u16)(way >> 16);
 	return 0;
 }
 
+/* A flow whose way is closed would come back from rudder_forward each time. */
+static __always_inline void rudder_keep_steer(struct __sk_buff *skb, __u32 rule_slot, __u32 way)
+{
+	if (rudder_can_forward(skb, way & 0xffff))
+		rudder_keep_flow(rule_slot, way);
+}
+
 static __always_inline void rudder_keep_unmatched(const struct rudder_scratch *s)
 {
 	if (s->flow_place != RUDDER_NO_FLOW)
-		rudder_keep_flow(RUDDER_NO_SLOT, RUDDER_NO_SLOT, 0);
+		rudder_keep_flow(RUDDER_NO_SLOT, 0);
 }
 
 /* ---- finding ----------------------------------------------------------------------------------- */
 
-/* A miss costs about what a hit saves. */
-static __always_inline void rudder_note_miss(struct rudder_scratch *s, struct rudder_flow_cache *cache)
+/* Judges the use of the cache after each window of misses: as many as a quarter of its places. Three hits for each miss are
+ * worth it; the first bad window in a row may be that of a cache which fills. */
+static __always_inline void rudder_note_miss(const struct rudder_blob_header *header, struct rudder_scratch *s,
+					     struct rudder_flow_cache *cache)
 {
-	if (++cache->misses % RUDDER_FLOW_WINDOW)
+	__u32 window = (header->flow_places >> 2 | (RUDDER_FLOW_LEAST_WINDOW - 1)) + 1;
+	__u64 hits = cache->hits - s->flow_hits;
+
+	if (++cache->misses & (window - 1))
 		return;
-	if (cache->hits - s->flow_hits < RUDDER_FLOW_WINDOW)
-		s->flow_rest = RUDDER_FLOW_REST;
 	s->flow_hits = cache->hits;
+	if (hits >= 3ull * window) {
+		s->flow_bad_windows = 0;
+		return;
+	}
+	if (s->flow_bad_windows)
+		s->flow_rest = window << ((s->flow_bad_windows - 1 + RUDDER_FLOW_FIRST_REST) & 15);
+	if (s->flow_bad_windows <= RUDDER_FLOW_LONGEST_REST - RUDDER_FLOW_FIRST_REST)
+		s->flow_bad_windows++;
 }
 
 static __always_inline int rudder_may_be_own4(const struct rudder_blob_header *header, const __u8 *source)
@@ -104,7 +123,7 @@ static __always_inline const struct rudder_flow *rudder_find_flow4(const struct 
 	rudder_flow_key4(data, &header->flow_v4, direction, &flow);
 	flow.ifindex = skb->ifindex;
 	flow.generation = header->generation;
-	place = (__u32)(rudder_flow_hash4(&flow) >> 40);
+	place = (__u32)(rudder_flow_hash4(&flow) >> 40) & header->flow_places;
 	if (!cache)
 		return NULL;
 	kept = rudder_flow_at(cache, place);
@@ -119,7 +138,7 @@ static __always_inline const struct rudder_flow *rudder_find_flow4(const struct 
 	s->flow.fields = flow.fields;
 	s->flow.ifindex = flow.ifindex;
 	s->flow_place = place;
-	rudder_note_miss(s, cache);
+	rudder_note_miss(header, s, cache);
 	return NULL;
 }
 
@@ -135,7 +154,7 @@ static __always_inline const struct rudder_flow *rudder_find_flow6(const struct 
 	rudder_flow_key6(data, &header->flow_v6, direction, &flow);
 	flow.ifindex = skb->ifindex;
 	flow.generation = header->generation;
-	place = (__u32)(rudder_flow_hash6(&flow) >> 40);
+	place = (__u32)(rudder_flow_hash6(&flow) >> 40) & header->flow_places;
 	if (!cache)
 		return NULL;
 	kept = rudder_flow_at(cache, place);
@@ -151,7 +170,7 @@ static __always_inline const struct rudder_flow *rudder_find_flow6(const struct 
 	s->flow.fields = flow.fields;
 	s->flow.ifindex = flow.ifindex;
 	s->flow_place = place;
-	rudder_note_miss(s, cache);
+	rudder_note_miss(header, s, cache);
 	return NULL;
 }
 
@@ -183,7 +202,7 @@ static __always_inline int rudder_follow_flow(struct __sk_buff *skb, const struc
 	if (flow->rule_slot == RUDDER_NO_SLOT)
 		return RUDDER_NEXT;
 	skb->cb[RUDDER_CB_RULE_SLOT] = flow->rule_slot;
-	skb->cb[RUDDER_CB_TARGET_SLOT] = flow->target_slot;
+	skb->cb[RUDDER_CB_TARGET_SLOT] = RUDDER_NO_SLOT;
 	rudder_order_forward(skb, flow->next_hop, flow->how | RUDDER_FORWARD_KEPT, 0);
 	bpf_tail_call(skb, &stages, RUDDER_STAGE_FORWARD);
 	return rudder_leave_cache(skb);

@@ -31,10 +31,8 @@
 #define RUDDER_FORWARD_KEPT 0x0400u      /* all this is from the flow cache */
 /* 0x0800 is RUDDER_MARK_FRESH */
 
-/* Addresses, ports, DSCP and VLAN stay, the device exists and is known. */
-#define RUDDER_NOT_PLAIN (RUDDER_REWRITE_DST_IP | RUDDER_REWRITE_SRC_IP | RUDDER_REWRITE_DST_PORT | \
-			  RUDDER_REWRITE_SRC_PORT | RUDDER_REWRITE_DSCP | RUDDER_RETAGS | RUDDER_TARGET_DEFERRED | \
-			  RUDDER_TARGET_TABLE)
+RUDDER_STATIC_ASSERT(RUDDER_RULE_DECREMENTS << RUDDER_RULE_FORWARD_SHIFT == RUDDER_FORWARD_DECREMENT, "TTL of a rule");
+RUDDER_STATIC_ASSERT(RUDDER_RULE_MEETS_HOOK << RUDDER_RULE_FORWARD_SHIFT == RUDDER_MARK_FRESH, "mark of a rule");
 
 static __always_inline int rudder_is_plain_frame(const struct rudder_scratch *s)
 {
@@ -73,8 +71,8 @@ static __always_inline int rudder_is_way_open(const struct __sk_buff *skb, const
 	return skb->len - RUDDER_ETH_BYTES <= way->mtu;
 }
 
-/* Nonzero if rudder_forward would find the way open now: to be turned down there costs a packet more than this look. A
- * global function: its branches would double what the verifier follows in rudder_classify. */
+/* Nonzero if rudder_forward would find the way open now. A global function: its branches would double what the verifier
+ * follows in rudder_classify. */
 __attribute__((noinline)) int rudder_can_forward(struct __sk_buff *skb, __u32 next_hop)
 {
 	struct rudder_way way;

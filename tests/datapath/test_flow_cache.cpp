@@ -193,7 +193,7 @@ TEST_CASE("limited rules, groups and rewrites are never kept") {
     check_not_kept(steer("10.0.0.0/8", port), topology(), k_redirect);
 }
 
-TEST_CASE("a cache of no use rests, and the verdicts stay what they are") {
+TEST_CASE("a cache of no use rests, each time for longer, and the verdicts stay what they are") {
     Rule narrow = steer("10.0.0.0/8");
     narrow.match.src = {prefix("192.0.2.1/32")};
     narrow.match.dst = {prefix("10.1.2.3/32")};
@@ -207,13 +207,34 @@ TEST_CASE("a cache of no use rests, and the verdicts stay what they are") {
         }
         return datapath().flow_use().misses - before.misses;
     };
+    const auto rounds_while = [&](bool is_resting) {
+        int rounds = 0;
+        while ((misses_of_300() == 0) == is_resting && rounds < 60) {
+            rounds++;
+        }
+        return rounds;
+    };
     CHECK(misses_of_300() == 300);
-    int rounds = 0;
-    while (misses_of_300() != 0 && rounds < 60) {
-        rounds++;
-    }
-    CHECK(rounds < 60);
+    CHECK(rounds_while(false) < 60);
     for (int i = 0; i < 3; i++) {
         CHECK(datapath().run(udp(k_src, k_dst), in0().ifindex, Direction::ingress).verdict == k_redirect);
     }
+    const int first = rounds_while(true);
+    CHECK(rounds_while(false) < 60);
+    const int second = rounds_while(true);
+    CHECK(first >= 10);
+    CHECK(second > first * 3 / 2);
+    CHECK(second < 60);
+}
+
+TEST_CASE("a cache that is of use does not rest for a few misses") {
+    REQUIRE(datapath().publish(policy({steer("10.0.0.0/8")}), topology()));
+    keep_flow(udp(k_src, k_dst));
+    const FlowUse before = datapath().flow_use();
+    for (int i = 0; i < 2000; i++) {
+        datapath().run(i % 8 == 0 ? udp(k_src, std::to_string(11 + i / 8 % 200) + ".1.2.3") : udp(k_src, k_dst), in0().ifindex,
+                       Direction::ingress);
+    }
+    const FlowUse after = datapath().flow_use();
+    CHECK(after.hits + after.misses - before.hits - before.misses == 2000);
 }

@@ -137,8 +137,8 @@ private:
             const Rule& rule = policy_.rules[rank];
             rudder_rule record = encode_rule(rule);
             record.counter_slot = counters_.assign({rule.name, -1});
-            record.limit = rule.limit ? limits_.number_of({rule.name, -1}) : 0;
-            record.first_target = rule.type == RuleType::steer ? write_shared_target(rule) : write_targets(rule);
+            record.limit = static_cast<std::uint16_t>(rule.limit ? limits_.number_of({rule.name, -1}) : 0);
+            record.first_target = rule.type == RuleType::steer ? write_shared_target(rule, record) : write_targets(rule);
             blob_.put(header_.rule_offset + rank * sizeof(rudder_rule), record);
         }
         image_.slots.counters = counters_.take();
@@ -201,13 +201,15 @@ private:
     }
 
     /// The one target of a steer rule. The rule's counter says what was sent there, so that rules with equal targets
-    /// share the record: thousands of them fit a processor's cache then. Returns its index.
-    std::uint32_t write_shared_target(const Rule& rule) {
+    /// share the record: thousands of them fit a processor's cache then. `user`: the record of the rule. Returns
+    /// its index.
+    std::uint32_t write_shared_target(const Rule& rule, rudder_rule& user) {
         if (const Group* group = group_of(rule.targets.front())) {
             return write_group_target(rule, *group);
         }
         rudder_target record = target_record(rule, rule.targets.front());
         record.counter_slot = RUDDER_NO_SLOT;
+        note_forwarding(record, user);
         // Mostly that of the rule before.
         const std::string_view bytes(reinterpret_cast<const char*>(&record), sizeof(record));
         if (last_shared_ != shared_targets_.end() && last_shared_->first == bytes) {
@@ -313,6 +315,7 @@ private:
         header_.magic = RUDDER_ABI_MAGIC;
         header_.abi_version = RUDDER_ABI_VERSION;
         header_.used_bytes = static_cast<std::uint32_t>(blob_.align(8));
+        header_.flow_places = flow_places(header_.used_bytes);
         blob_.put(0, header_);
         image_.blob = blob_.take();
         const auto fits = [this](const Tier& tier) {

@@ -3,10 +3,14 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 
 namespace rudder {
 namespace {
+
+/// Four kilobytes: an eighth of the smallest first-level cache.
+constexpr std::size_t k_least_places = 64;
 
 /// By its first octet a packet's address may be special or a group's: it is always in the key.
 constexpr std::uint8_t k_least_length = 8;
@@ -78,6 +82,11 @@ void write_flow_mask(const BoxSet& set, rudder_blob_header& header) {
         std::memcpy(header.flow_v6.address + 2, dst.data(), 16);
         header.flow_v6.fields = fields_mask(seen);
     }
+}
+
+std::uint32_t flow_places(std::size_t image_bytes) {
+    const std::size_t affordable = std::bit_floor(image_bytes / sizeof(rudder_flow));
+    return static_cast<std::uint32_t>(std::clamp<std::size_t>(affordable, k_least_places, RUDDER_CPU_FLOWS)) - 1;
 }
 
 }  // namespace rudder

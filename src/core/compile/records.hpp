@@ -13,11 +13,14 @@
 /// Policy values as records of rudder_abi.h.
 namespace rudder {
 
-/// The record without first target and counter slot.
+/// The record without first target, counter slot and limit.
 [[nodiscard]] rudder_rule encode_rule(const Rule& rule);
 
 /// The record without counter slot, and without next hop unless the target is deferred.
 [[nodiscard]] rudder_target encode_target(const Rule& rule, const Target& target, const TargetState& now);
+
+/// Says the target of a steer rule once more in the rule's own record, if that has room for all that there is to say.
+void note_forwarding(const rudder_target& target, rudder_rule& rule);
 
 /// The hash table of hooks, grown until no search takes more than RUDDER_HOOK_PROBES steps, and the sources of ICMP
 /// errors behind it. `has_tables`: some rule sends by a routing table, which may lead to any device.

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
+#include "core/compile/flow_mask.hpp"
 #include "core/compile/image.hpp"
 #include "random_policy.hpp"
 #include "reference.hpp"
 
 #include "rudder_abi.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -143,6 +145,25 @@ TEST_CASE("the flow mask has what the rules state and no more") {
     rule.match.dscp = 1;
     const Mask more = mask_of(rule);
     CHECK((more.ports_be[0] == 0 && more.ports_be[1] == 0xffff && more.tos == 0xfc));
+}
+
+TEST_CASE("a policy uses a part of the flow cache that grows with its image") {
+    const auto places_of = [](std::uint8_t rules) {
+        Policy policy;
+        for (std::uint8_t i = 0; i < rules; ++i) {
+            policy.rules.push_back(rule_for("10." + std::to_string(i) + ".0.0/16"));
+            policy.rules.back().name = "r" + std::to_string(i);
+        }
+        const auto image = compile(policy, make_topology(2), {});
+        REQUIRE(image);
+        CHECK(header_of(*image).flow_places + 1 <= std::max<std::size_t>(64, image->blob.size() / sizeof(rudder_flow)));
+        return header_of(*image).flow_places;
+    };
+    CHECK(places_of(1) == 63);
+    CHECK(places_of(250) > 63);
+    CHECK(flow_places(100 * sizeof(rudder_flow)) == 63);
+    CHECK(flow_places(128 * sizeof(rudder_flow)) == 127);
+    CHECK(flow_places(std::size_t{1} << 30) == RUDDER_CPU_FLOWS - 1);
 }
 
 TEST_CASE("where a rule looks at more than the flow cache does, no flow is kept") {

@@ -61,6 +61,7 @@ TEST_CASE("a rule's target leads to the group's slot, the members' own targets c
     CHECK(record.flags == RUDDER_TARGET_GROUP);
     CHECK(record.hash_fields == RUDDER_HASH_5_TUPLE);
     CHECK(record.next_hop == image.slots.groups.begin()->second);
+    CHECK((rule_of(image, 0).flags & RUDDER_RULE_FORWARDS) == 0);
     CHECK(record.first_member == rule_of(image, 0).first_target + 1);
     CHECK(header_of(image).target_count == 3);
     for (std::size_t i = 0; i < 2; ++i) {

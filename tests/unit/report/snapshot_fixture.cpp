@@ -100,9 +100,9 @@ std::vector<std::uint8_t> make_blob() {
     append(blob, rudder_hook{});
     append(blob, rudder_hook{3, RUDDER_INGRESS, 1, RUDDER_HOOK_LAYER3, 0});
     append(blob, rudder_hook{});
-    header.rule_offset = append(blob, rudder_rule{RUDDER_ACTION_STEER, RUDDER_RULE_FAILURE_DROPS, 1, 0, 0, 0});
-    append(blob, rudder_rule{RUDDER_ACTION_REPLICATE, RUDDER_RULE_ORIGINAL_PASSES, 2, 1, 1, 0});
-    append(blob, rudder_rule{RUDDER_ACTION_DROP, 0, 0, 0, 2, 0});
+    header.rule_offset = append(blob, rudder_rule{RUDDER_ACTION_STEER, RUDDER_RULE_FAILURE_DROPS, 1, 0, 0, 0, 0});
+    append(blob, rudder_rule{RUDDER_ACTION_REPLICATE, RUDDER_RULE_ORIGINAL_PASSES, 2, 1, 1, 0, 0});
+    append(blob, rudder_rule{RUDDER_ACTION_DROP, 0, 0, 0, 2, 0, 0});
     rudder_target steer =
         make_target(k_hop_gateway, 3, RUDDER_REWRITE_DST_IP | RUDDER_REWRITE_DST_PORT, "192.168.100.1");
     const std::uint8_t port[2] = {5004 >> 8, 5004 & 0xff};
