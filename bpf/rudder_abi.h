@@ -146,7 +146,7 @@ struct rudder_blob_header {
 	__u32 target_offset;   /* struct rudder_target[target_count] */
 	__u32 target_count;
 	__u32 extension_offset; /* classifier extensions (lists that do not fit a leaf entry) */
-	__u32 flow_places;      /* of the flow cache that this policy uses: power of two minus one */
+	__u32 flow_place_mask;  /* places of the flow cache that this policy uses: power of two minus one */
 	__u32 fields;           /* RUDDER_FIELD_*: what only some policies look at */
 	__u64 own_v4;           /* a bit for each own IPv4 address: see rudder_own_source.h */
 	struct rudder_flow_mask4 flow_v4;
@@ -172,8 +172,8 @@ enum rudder_action {
 #define RUDDER_RULE_FAILURE_DROPS 0x2u   /* steer: drop when it cannot be sent, else it goes on untouched */
 #define RUDDER_RULE_SAMPLES 0x4u         /* some target wants a sample only */
 #define RUDDER_RULE_EXCESS_DROPS 0x8u    /* what is beyond the limit is dropped, else it goes on untouched */
-/* Steer: the target changes nothing but MACs and TTL, and is said here once more: a whole frame takes the short way without a
- * look at it. As bits of RUDDER_FORWARD_* above RUDDER_RULE_FORWARD_SHIFT: */
+/* Steer: the target has a next hop on an Ethernet and changes nothing but MACs and TTL; it is said here once more, and plain frames take the
+ * short way without a look at it. As bits of RUDDER_FORWARD_*, RUDDER_RULE_FORWARD_SHIFT lower: */
 #define RUDDER_RULE_FORWARDS 0x10u
 #define RUDDER_RULE_DECREMENTS 0x20u /* RUDDER_TTL_DECREMENT, else RUDDER_TTL_KEEP */
 #define RUDDER_RULE_MEETS_HOOK 0x80u /* RUDDER_TARGET_MEETS_HOOK */

@@ -151,20 +151,22 @@ static __always_inline void rudder_forward_by_target(struct __sk_buff *skb, cons
 		taken = rudder_taken_target(blob, rule->first_target);
 		target = taken < 0 ? NULL : rudder_target_at(blob, (__u32)taken);
 	}
-	if (!target || target->flags & RUDDER_TARGET_LONG_WAY)
+	if (!target || target->flags & RUDDER_TARGET_LONG_WAY || !rudder_can_forward(skb, target->next_hop))
 		return;
 	skb->cb[RUDDER_CB_TARGET_SLOT] = target->counter_slot;
 	rudder_order_forward(skb, target->next_hop, rudder_forward_how(target, s->direction), s->mark);
 	bpf_tail_call(skb, &stages, RUDDER_STAGE_FORWARD);
 }
 
-/* Takes the short way if the packet can; returns if it cannot. Whether the way is open rudder_forward sees. */
+/* Takes the short way if the packet can; returns if it cannot. Whether the way is open rudder_forward sees: to ask before costs each
+ * packet more than to be turned down costs a few. Those that are larger than most MTUs are asked for, and so are flows to be
+ * kept: a closed way would turn down all of their packets. What rudder_forward has turned down before does not go there again. */
 static __always_inline void rudder_try_forward(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s,
 					       const struct rudder_rule *rule)
 {
 	__u32 how;
 
-	if (!rudder_is_plain_frame(s))
+	if (!rudder_is_plain_frame(s) || skb->cb[RUDDER_CB_DIRECTION] & RUDDER_CB_UNCACHED)
 		return;
 	skb->cb[RUDDER_CB_RULE_SLOT] = rule->counter_slot;
 	if (!(rule->flags & RUDDER_RULE_FORWARDS)) {
@@ -174,10 +176,13 @@ static __always_inline void rudder_try_forward(struct __sk_buff *skb, const char
 	how = (__u32)rule->flags << RUDDER_RULE_FORWARD_SHIFT & (RUDDER_FORWARD_DECREMENT | RUDDER_MARK_FRESH);
 	if (s->direction == RUDDER_EGRESS)
 		how &= ~RUDDER_FORWARD_DECREMENT;
+	if ((s->flow_place != RUDDER_NO_FLOW || s->frame_bytes > RUDDER_USUAL_FRAME_BYTES) &&
+	    !rudder_can_forward(skb, rule->next_hop))
+		return;
 	skb->cb[RUDDER_CB_TARGET_SLOT] = RUDDER_NO_SLOT;
 	rudder_order_forward(skb, rule->next_hop, how, s->mark);
 	if (s->flow_place != RUDDER_NO_FLOW)
-		rudder_keep_steer(skb, rule->counter_slot, rule->next_hop | how << 16);
+		rudder_keep_flow(rule->counter_slot, rule->next_hop | how << 16);
 	bpf_tail_call(skb, &stages, RUDDER_STAGE_FORWARD);
 }
 

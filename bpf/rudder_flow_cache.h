@@ -2,12 +2,12 @@
 /*
  * The flow cache: what became of the last packet of a flow becomes of the next one, without parser and classifier.
  *
- * Kept are flows that no rule matches, and those of a steer that changes MACs and decrements TTL only. What may change without a new
+ * Kept are flows that no rule matches, and those of a steer that changes MACs and decrements the TTL at most. What may change without a new
  * generation - next hop, MTU, TTL, lengths - is looked at for each packet all the same. A flow is of the generation it
  * was kept under: publishing empties the cache, and no packet gets another generation's verdict (invariant I5).
  *
  * A hit costs a cache line that is seldom at hand, and a miss costs the same for nothing. So a policy uses no more of the
- * cache than it takes memory itself (rudder_blob_header.flow_places), and where too few packets hit, the cache rests, each
+ * cache than it takes memory itself (rudder_blob_header.flow_place_mask), and where too few packets hit, the cache rests, each
  * time for longer. Packets that we have sent before are for the classifier, which knows their mark.
  */
 #pragma once
@@ -30,7 +30,7 @@ static __always_inline struct rudder_flow_cache *rudder_flows_here(void)
 	return bpf_map_lookup_elem(&flows, &cpu);
 }
 
-/* The first of the two places that a flow may be in: neighbours. `place` is below rudder_blob_header.flow_places. */
+/* The first of the two places that a flow may be in: neighbours. `place` is at most rudder_blob_header.flow_place_mask. */
 static __always_inline struct rudder_flow *rudder_flow_at(struct rudder_flow_cache *cache, __u32 place)
 {
 	return &cache->flow[place & (RUDDER_CPU_FLOWS - 2)];
@@ -59,13 +59,6 @@ __attribute__((noinline)) int rudder_keep_flow(__u32 rule_slot, __u32 way)
 	return 0;
 }
 
-/* A flow whose way is closed would come back from rudder_forward each time. */
-static __always_inline void rudder_keep_steer(struct __sk_buff *skb, __u32 rule_slot, __u32 way)
-{
-	if (rudder_can_forward(skb, way & 0xffff))
-		rudder_keep_flow(rule_slot, way);
-}
-
 static __always_inline void rudder_keep_unmatched(const struct rudder_scratch *s)
 {
 	if (s->flow_place != RUDDER_NO_FLOW)
@@ -74,17 +67,32 @@ static __always_inline void rudder_keep_unmatched(const struct rudder_scratch *s
 
 /* ---- finding ----------------------------------------------------------------------------------- */
 
+/* A new generation empties the cache: what was found out about its use counts no more. */
+static __always_inline void rudder_judge_anew(struct rudder_scratch *s, const struct rudder_flow_cache *cache, __u64 generation)
+{
+	s->flow_generation = generation;
+	s->flow_hits = cache->hits;
+	s->flow_misses = 0;
+	s->flow_bad_windows = 0;
+	s->flow_rest = 0;
+}
+
 /* Judges the use of the cache after each window of misses: as many as a quarter of its places. Three hits for each miss are
  * worth it; the first bad window in a row may be that of a cache which fills. */
 static __always_inline void rudder_note_miss(const struct rudder_blob_header *header, struct rudder_scratch *s,
 					     struct rudder_flow_cache *cache)
 {
-	__u32 window = (header->flow_places >> 2 | (RUDDER_FLOW_LEAST_WINDOW - 1)) + 1;
-	__u64 hits = cache->hits - s->flow_hits;
+	__u32 window = (header->flow_place_mask >> 2 | (RUDDER_FLOW_LEAST_WINDOW - 1)) + 1;
+	__u64 hits;
 
-	if (++cache->misses & (window - 1))
+	cache->misses++;
+	if (s->flow_generation != header->generation)
+		rudder_judge_anew(s, cache, header->generation);
+	if (++s->flow_misses < window)
 		return;
+	hits = cache->hits - s->flow_hits;
 	s->flow_hits = cache->hits;
+	s->flow_misses = 0;
 	if (hits >= 3ull * window) {
 		s->flow_bad_windows = 0;
 		return;
@@ -123,7 +131,7 @@ static __always_inline const struct rudder_flow *rudder_find_flow4(const struct 
 	rudder_flow_key4(data, &header->flow_v4, direction, &flow);
 	flow.ifindex = skb->ifindex;
 	flow.generation = header->generation;
-	place = (__u32)(rudder_flow_hash4(&flow) >> 40) & header->flow_places;
+	place = (__u32)(rudder_flow_hash4(&flow) >> 40) & header->flow_place_mask;
 	if (!cache)
 		return NULL;
 	kept = rudder_flow_at(cache, place);
@@ -154,7 +162,7 @@ static __always_inline const struct rudder_flow *rudder_find_flow6(const struct 
 	rudder_flow_key6(data, &header->flow_v6, direction, &flow);
 	flow.ifindex = skb->ifindex;
 	flow.generation = header->generation;
-	place = (__u32)(rudder_flow_hash6(&flow) >> 40) & header->flow_places;
+	place = (__u32)(rudder_flow_hash6(&flow) >> 40) & header->flow_place_mask;
 	if (!cache)
 		return NULL;
 	kept = rudder_flow_at(cache, place);
@@ -182,7 +190,7 @@ static __always_inline const struct rudder_flow *rudder_find_flow(const struct _
 	const __u8 *data = (const __u8 *)(long)skb->data;
 	const __u8 *end = (const __u8 *)(long)skb->data_end;
 
-	if (s->flow_rest) {
+	if (s->flow_rest && s->flow_generation == header->generation) {
 		s->flow_rest--;
 		return NULL;
 	}

@@ -25,6 +25,8 @@
 #define RUDDER_CB_DIRECTION 4 /* enum rudder_direction | RUDDER_CB_UNCACHED */
 #define RUDDER_CB_UNCACHED 2u /* the flow cache is not to be asked again */
 
+#define RUDDER_USUAL_FRAME_BYTES (RUDDER_ETH_BYTES + 1500u)
+
 #define RUDDER_FORWARD_TTL 0x00ffu       /* the new TTL or hop limit with RUDDER_FORWARD_SET */
 #define RUDDER_FORWARD_SET 0x0100u
 #define RUDDER_FORWARD_DECREMENT 0x0200u /* without either it stays */

@@ -179,7 +179,9 @@ struct rudder_scratch {
 	__u32 cut_bytes;                 /* to how many bytes */
 	__u32 is_cut;                    /* it has done so, or need not */
 	struct rudder_flow flow;         /* this packet's, if it has one that is not in the cache */
+	__u64 flow_generation;           /* under which the cache is being judged, and rests */
 	__u64 flow_hits;                 /* of the cache when its use was last judged */
+	__u32 flow_misses;               /* since then */
 	__u32 flow_bad_windows;          /* in a row, of little use; not counted further than the longest rest */
 };
 

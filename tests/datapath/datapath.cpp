@@ -8,6 +8,7 @@
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
 #include <net/if.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -61,6 +62,14 @@ CounterKey owner_of(const Slots& slots, std::uint32_t slot) {
     return {"slot " + std::to_string(slot), -1};
 }
 
+/// To the CPU that it runs on. A failure only leaves tests to luck.
+void pin_this_thread() {
+    cpu_set_t here;
+    CPU_ZERO(&here);
+    CPU_SET(static_cast<std::size_t>(sched_getcpu()), &here);
+    sched_setaffinity(0, sizeof(here), &here);
+}
+
 }  // namespace
 
 Datapath::Datapath(rudder_tc_bpf* bpf, tagging_bpf* tagging, std::size_t tier) : bpf_(bpf), tagging_(tagging), tier_(tier) {}
@@ -75,6 +84,7 @@ Datapath::~Datapath() {
 }
 
 std::unique_ptr<Datapath> Datapath::load(std::string& why, std::size_t tier) {
+    pin_this_thread();
     rudder_tc_bpf* bpf = rudder_tc_bpf__open();
     if (bpf == nullptr) {
         why = "open the BPF object: " + std::string(std::strerror(errno));
@@ -135,6 +145,12 @@ bool Datapath::has_tables() {
 }
 
 bool Datapath::publish(const Policy& policy, const Topology& topology, const DeadMembers& dead) {
+    const bool is_published = replace(policy, topology, dead);
+    reset();
+    return is_published;
+}
+
+bool Datapath::replace(const Policy& policy, const Topology& topology, const DeadMembers& dead) {
     const Result<Image> image = compile(policy, topology, {});
     const std::uint32_t key = 0;
     if (!image || image->tier > tier_) {
@@ -148,7 +164,6 @@ bool Datapath::publish(const Policy& policy, const Topology& topology, const Dea
     topology_ = topology;
     set_dead(dead);
     if (image->blob == published_ && image->slots == slots_) {  // the kernel takes a grace period for each generation
-        reset();
         return true;
     }
     const std::uint32_t bytes = tiers()[tier_].blob_bytes;
@@ -166,7 +181,6 @@ bool Datapath::publish(const Policy& policy, const Topology& topology, const Dea
         close(generation_fd_);
     }
     generation_fd_ = map;
-    reset();
     slots_ = image->slots;
     return true;
 }

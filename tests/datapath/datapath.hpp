@@ -52,7 +52,8 @@ struct FlowUse {
 
 class Datapath {
 public:
-    /// For policies up to that tier. Null and a sentence in `why` when the kernel refuses.
+    /// For policies up to that tier. Null and a sentence in `why` when the kernel refuses. Pins the calling thread: the flow
+    /// cache of one CPU knows nothing of what another has seen.
     static std::unique_ptr<Datapath> load(std::string& why, std::size_t tier = 0);
     ~Datapath();
     Datapath(const Datapath&) = delete;
@@ -61,6 +62,8 @@ public:
     /// Compiles, fills the next-hop and group tables and makes it the active generation; counts start at zero. False if the
     /// policy is larger than the tier.
     bool publish(const Policy& policy, const Topology& topology, const DeadMembers& dead = {});
+    /// The same, but counts go on, and what was found out about the use of the flow cache stays.
+    bool replace(const Policy& policy, const Topology& topology, const DeadMembers& dead = {});
     /// Fills the group tables of the published policy anew.
     void set_dead(const DeadMembers& dead);
     /// Whether the kernel looks into routing tables by number (6.5).

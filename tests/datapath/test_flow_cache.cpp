@@ -193,17 +193,31 @@ TEST_CASE("limited rules, groups and rewrites are never kept") {
     check_not_kept(steer("10.0.0.0/8", port), topology(), k_redirect);
 }
 
-TEST_CASE("a cache of no use rests, each time for longer, and the verdicts stay what they are") {
+namespace {
+
+Rule steer_one_flow() {
     Rule narrow = steer("10.0.0.0/8");
     narrow.match.src = {prefix("192.0.2.1/32")};
     narrow.match.dst = {prefix("10.1.2.3/32")};
-    REQUIRE(datapath().publish(policy({narrow}), topology()));
+    return narrow;
+}
+
+/// A packet of a flow of its own under that rule.
+Frame stray(std::uint32_t number) {
+    return udp("192.1." + std::to_string(number / 250) + "." + std::to_string(1 + number % 250), k_dst);
+}
+
+std::uint64_t looked_for(const FlowUse& use) { return use.hits + use.misses; }
+
+}  // namespace
+
+TEST_CASE("a cache of no use rests, each time for longer, and the verdicts stay what they are") {
+    REQUIRE(datapath().publish(policy({steer_one_flow()}), topology()));
     std::uint32_t host = 0;
     const auto misses_of_300 = [&host] {
         const FlowUse before = datapath().flow_use();
-        for (int i = 0; i < 300; i++, host++) {
-            const std::string src = "192.1." + std::to_string(host / 250) + "." + std::to_string(1 + host % 250);
-            datapath().run(udp(src, k_dst), in0().ifindex, Direction::ingress);
+        for (int i = 0; i < 300; i++) {
+            datapath().run(stray(host++), in0().ifindex, Direction::ingress);
         }
         return datapath().flow_use().misses - before.misses;
     };
@@ -227,14 +241,34 @@ TEST_CASE("a cache of no use rests, each time for longer, and the verdicts stay 
     CHECK(second < 60);
 }
 
-TEST_CASE("a cache that is of use does not rest for a few misses") {
-    REQUIRE(datapath().publish(policy({steer("10.0.0.0/8")}), topology()));
-    keep_flow(udp(k_src, k_dst));
-    const FlowUse before = datapath().flow_use();
-    for (int i = 0; i < 2000; i++) {
-        datapath().run(i % 8 == 0 ? udp(k_src, std::to_string(11 + i / 8 % 200) + ".1.2.3") : udp(k_src, k_dst), in0().ifindex,
-                       Direction::ingress);
+TEST_CASE("three hits for each miss keep the cache awake, two do not") {
+    for (const std::uint32_t hits : {4U, 2U}) {
+        REQUIRE(datapath().publish(policy({steer_one_flow()}), topology()));
+        const FlowUse before = datapath().flow_use();
+        for (std::uint32_t i = 0; i < 1000; i++) {
+            datapath().run(stray(i), in0().ifindex, Direction::ingress);
+            for (std::uint32_t hit = 0; hit < hits; hit++) {
+                datapath().run(udp(k_src, k_dst), in0().ifindex, Direction::ingress);
+            }
+        }
+        const std::uint64_t packets = 1000 * (hits + 1);
+        const std::uint64_t looks = looked_for(datapath().flow_use()) - looked_for(before);
+        CHECK((looks == packets) == (hits == 4));
+        CHECK(looks > 512);  // two windows
     }
-    const FlowUse after = datapath().flow_use();
-    CHECK(after.hits + after.misses - before.hits - before.misses == 2000);
+}
+
+TEST_CASE("a new generation wakes the cache") {
+    REQUIRE(datapath().publish(policy({steer_one_flow()}), topology()));
+    for (std::uint32_t i = 0; i < 600; i++) {
+        datapath().run(stray(i), in0().ifindex, Direction::ingress);
+    }
+    const FlowUse resting = datapath().flow_use();
+    datapath().run(stray(600), in0().ifindex, Direction::ingress);
+    CHECK(looked_for(datapath().flow_use()) == looked_for(resting));
+    REQUIRE(datapath().replace(policy({steer("10.0.0.0/8")}), topology()));
+    for (std::uint32_t i = 0; i < 100; i++) {
+        datapath().run(stray(i), in0().ifindex, Direction::ingress);
+    }
+    CHECK(looked_for(datapath().flow_use()) == looked_for(resting) + 100);
 }

@@ -209,7 +209,7 @@ private:
         }
         rudder_target record = target_record(rule, rule.targets.front());
         record.counter_slot = RUDDER_NO_SLOT;
-        note_forwarding(record, user);
+        note_forwarding(rule.targets.front(), links_.find(rule.targets.front().via), record, user);
         // Mostly that of the rule before.
         const std::string_view bytes(reinterpret_cast<const char*>(&record), sizeof(record));
         if (last_shared_ != shared_targets_.end() && last_shared_->first == bytes) {
@@ -315,7 +315,7 @@ private:
         header_.magic = RUDDER_ABI_MAGIC;
         header_.abi_version = RUDDER_ABI_VERSION;
         header_.used_bytes = static_cast<std::uint32_t>(blob_.align(8));
-        header_.flow_places = flow_places(header_.used_bytes);
+        header_.flow_place_mask = flow_places(header_.used_bytes);
         blob_.put(0, header_);
         image_.blob = blob_.take();
         const auto fits = [this](const Tier& tier) {

@@ -19,8 +19,8 @@ constexpr unsigned k_long_v4 = 8;
 constexpr unsigned k_long_v6 = 16;
 /// Ranges of ports shorter than this are "narrow".
 constexpr std::uint32_t k_narrow_ports = 1024;
-/// Where the boxes alone take no more bytes, memory is spent for speed: the processor's caches hold it all the same. Up to
-/// k_small_bytes several forests are built, and the cheapest is taken.
+/// Where the boxes alone take no more bytes, some memory is spent for speed: the processor's caches hold it all the same. Up
+/// to k_small_bytes several forests are built, and the cheapest is taken.
 constexpr std::size_t k_tiny_bytes = 4096;
 constexpr std::size_t k_small_bytes = 32768;
 /// Up to so many boxes some memory still is.
@@ -36,8 +36,8 @@ struct Attempt {
     std::size_t spare_work;
     double cheap_copies = std::numeric_limits<double>::infinity();
 };
-constexpr Attempt k_tiny = {4, 0.1, 3, 1u << 12, 40, 1u << 15};
-constexpr Attempt k_small = {4, 0.3, 3, 1u << 12, 40, 1u << 15};
+constexpr Attempt k_tiny = {4, 0.1, 3, 1u << 10, 12, 1u << 12};
+constexpr Attempt k_small = {4, 0.3, 3, 1u << 10, 12, 1u << 12};
 constexpr Attempt k_generous = {6, 1.0, 3, 1u << 12, 40, 1u << 15};
 constexpr Attempt k_sparing_v4 = {6, 4.0, 3, 1u << 12, 40, 1u << 15};
 /// IPv6 entries take a cache line each, and so does nearly every node: a tenth more memory saves a quarter of both.
@@ -98,19 +98,27 @@ std::size_t least_bytes(const BoxSet& set) {
     return set.boxes.size() * leaf_entry_bytes(set.family);
 }
 
-const Attempt& first_attempt(const BoxSet& set) {
-    if (least_bytes(set) <= k_small_bytes) {
-        return least_bytes(set) <= k_tiny_bytes ? k_tiny : k_small;
+bool is_small(const BoxSet& set) { return least_bytes(set) <= k_small_bytes; }
+
+/// Nothing if it takes more than a few times the memory of its boxes. `set` is small.
+std::optional<Tree> try_fast_tree(const BoxSet& set, const BoxList& boxes) {
+    return try_tree(set, boxes, least_bytes(set) <= k_tiny_bytes ? k_tiny : k_small);
+}
+
+std::optional<Tree> try_first_tree(const BoxSet& set, const BoxList& boxes) {
+    auto tree = is_small(set) ? try_fast_tree(set, boxes) : std::nullopt;
+    if (tree) {
+        return tree;
     }
     if (set.boxes.size() <= k_generous_boxes) {
-        return k_generous;
+        return try_tree(set, boxes, k_generous);
     }
-    return set.family == IpFamily::v4 ? k_sparing_v4 : k_sparing_v6;
+    return try_tree(set, boxes, set.family == IpFamily::v4 ? k_sparing_v4 : k_sparing_v6);
 }
 
 /// Adds the trees for one part, `spare` more than one if that helps. False: impossible.
 bool add_trees(const BoxSet& set, const BoxList& boxes, std::size_t& spare, std::vector<Tree>& forest) {
-    if (auto tree = try_tree(set, boxes, first_attempt(set))) {
+    if (auto tree = try_first_tree(set, boxes)) {
         forest.push_back(std::move(*tree));
         return true;
     }
@@ -132,15 +140,11 @@ void sort_by_best_rank(std::vector<Tree>& forest) {
     std::sort(forest.begin(), forest.end(), [](const Tree& a, const Tree& b) { return a.best_rank < b.best_rank; });
 }
 
-/// One tree for each part; empty if that takes much time or memory.
+/// One tree for each part; empty if one of them is not to be had fast.
 std::vector<Tree> try_forest(const BoxSet& set, const std::vector<BoxList>& parts) {
-    Attempt attempt = first_attempt(set);
-    attempt.spare_entries = 1u << 10;
-    attempt.work_per_box = 12;
-    attempt.spare_work = 1u << 12;
     std::vector<Tree> forest;
     for (const BoxList& part : parts) {
-        auto tree = try_tree(set, part, attempt);
+        auto tree = try_fast_tree(set, part);
         if (!tree) {
             return {};
         }
@@ -263,7 +267,7 @@ Result<std::vector<Tree>> build_forest(const BoxSet& set) {
         }
     }
     sort_by_best_rank(forest);
-    return least_bytes(set) <= k_small_bytes ? choose_forest(set, parts.size(), std::move(forest)) : std::move(forest);
+    return is_small(set) ? choose_forest(set, parts.size(), std::move(forest)) : std::move(forest);
 }
 
 std::array<rudder_tree, RUDDER_MAX_TREES> write_forest(BlobWriter& blob, const BoxSet& set,

@@ -170,14 +170,17 @@ rudder_target encode_target(const Rule& rule, const Target& target, const Target
     return record;
 }
 
-void note_forwarding(const rudder_target& target, rudder_rule& rule) {
-    if ((target.flags & (RUDDER_TARGET_LONG_WAY | RUDDER_TARGET_GROUP)) != 0 || target.ttl_mode == RUDDER_TTL_SET) {
+void note_forwarding(const Target& target, const Link* link, const rudder_target& record, rudder_rule& rule) {
+    if (link == nullptr || link->is_layer3 || (!target.next_hop_mac && !target.next_hop)) {
         return;
     }
-    rule.next_hop = static_cast<std::uint16_t>(target.next_hop);
+    if ((record.flags & (RUDDER_TARGET_LONG_WAY | RUDDER_TARGET_GROUP)) != 0 || record.ttl_mode == RUDDER_TTL_SET) {
+        return;
+    }
+    rule.next_hop = static_cast<std::uint16_t>(record.next_hop);
     rule.flags = static_cast<std::uint8_t>(rule.flags | RUDDER_RULE_FORWARDS |
-                                           (target.ttl_mode == RUDDER_TTL_DECREMENT ? RUDDER_RULE_DECREMENTS : 0u) |
-                                           ((target.flags & RUDDER_TARGET_MEETS_HOOK) != 0 ? RUDDER_RULE_MEETS_HOOK : 0u));
+                                           (record.ttl_mode == RUDDER_TTL_DECREMENT ? RUDDER_RULE_DECREMENTS : 0u) |
+                                           ((record.flags & RUDDER_TARGET_MEETS_HOOK) != 0 ? RUDDER_RULE_MEETS_HOOK : 0u));
 }
 
 Status write_hook_table(BlobWriter& blob, const HookTable& hooks, const Topology& topology, bool has_tables,

@@ -19,8 +19,9 @@ namespace rudder {
 /// The record without counter slot, and without next hop unless the target is deferred.
 [[nodiscard]] rudder_target encode_target(const Rule& rule, const Target& target, const TargetState& now);
 
-/// Says the target of a steer rule once more in the rule's own record, if that has room for all that there is to say.
-void note_forwarding(const rudder_target& target, rudder_rule& rule);
+/// Says the target of a steer rule once more in the rule's own record, if that has room for all that there is to say and the
+/// short way can be open at all: it needs a next hop, and an Ethernet header. `link`: its device, null if there is none.
+void note_forwarding(const Target& target, const Link* link, const rudder_target& record, rudder_rule& rule);
 
 /// The hash table of hooks, grown until no search takes more than RUDDER_HOOK_PROBES steps, and the sources of ICMP
 /// errors behind it. `has_tables`: some rule sends by a routing table, which may lead to any device.

@@ -156,8 +156,8 @@ TEST_CASE("a policy uses a part of the flow cache that grows with its image") {
         }
         const auto image = compile(policy, make_topology(2), {});
         REQUIRE(image);
-        CHECK(header_of(*image).flow_places + 1 <= std::max<std::size_t>(64, image->blob.size() / sizeof(rudder_flow)));
-        return header_of(*image).flow_places;
+        CHECK(header_of(*image).flow_place_mask + 1 <= std::max<std::size_t>(64, image->blob.size() / sizeof(rudder_flow)));
+        return header_of(*image).flow_place_mask;
     };
     CHECK(places_of(1) == 63);
     CHECK(places_of(250) > 63);
