@@ -14,6 +14,7 @@
 #pragma once
 
 #include "rudder_flow.h"
+#include "rudder_vectors.h"
 
 #define RUDDER_ABI_MAGIC 0x52444452u /* "RDDR" */
 #define RUDDER_ABI_VERSION 1u
@@ -150,9 +151,11 @@ struct rudder_blob_header {
 	__u32 fields;           /* RUDDER_FIELD_*: what only some policies look at */
 	__u64 own_v4;           /* a bit for each own IPv4 address: see rudder_own_source.h */
 	struct rudder_flow_mask4 flow_v4;
+	struct rudder_vectors vectors_v4; /* a small set; else trees */
 	struct rudder_tree tree_v4[RUDDER_MAX_TREES];
 	__u64 own_v6;
 	struct rudder_flow_mask6 flow_v6;
+	struct rudder_vectors vectors_v6;
 	struct rudder_tree tree_v6[RUDDER_MAX_TREES];
 	__u32 own_offset;       /* struct rudder_own_address[own_mask + 1] */
 	__u32 own_mask;         /* power of two minus one */
@@ -366,10 +369,10 @@ RUDDER_STATIC_ASSERT(sizeof(struct rudder_hook) == 16, "rudder_hook");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_source) == 20, "rudder_source");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_own_address) == 16, "rudder_own_address");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_tree) == 12, "rudder_tree");
-RUDDER_STATIC_ASSERT(sizeof(struct rudder_blob_header) == 296, "rudder_blob_header");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_blob_header) == 360, "rudder_blob_header");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, hook_offset) == 24, "rudder_blob_header.hook_offset");
-RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v4) == 88, "rudder_blob_header.tree_v4");
-RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v6) == 208, "rudder_blob_header.tree_v6");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v4) == 120, "rudder_blob_header.tree_v4");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v6) == 272, "rudder_blob_header.tree_v6");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_rule) == 16, "rudder_rule");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_limit) == 32, "rudder_limit");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_limit_state) == 64, "rudder_limit_state");

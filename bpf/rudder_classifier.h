@@ -2,8 +2,8 @@
 /*
  * The classifier: which rule is the first that matches this packet?
  *
- * A forest of at most RUDDER_MAX_TREES decision trees per address family lies in the blob (rudder_abi.h). Inner
- * nodes look at one bit window or one threshold of a packed key and only narrow the choice down; the leaf
+ * A small set lies in the blob as bit vectors (rudder_vectors.h), a larger one as a forest of at most RUDDER_MAX_TREES decision trees
+ * per address family. Inner nodes look at one bit window or one threshold of a packed key and only narrow the choice down; the leaf
  * entries compare every field that the rule states, so a wrong turn can lose speed but not give a wrong match. Only prefixes that
  * `not` names are left out where a leaf's region meets none of them.
  *
@@ -15,6 +15,7 @@
 
 #include "rudder_abi.h"
 #include "rudder_extension.h"
+#include "rudder_leaf.h"
 #include "rudder_opaque.h"
 
 #define RUDDER_MAX_DEPTH 40u         /* inner nodes on a path from a root to a leaf */
@@ -58,102 +59,7 @@ struct rudder_node {
 #define RUDDER_NODE_UNITS 0x00ffffffu
 #define RUDDER_THRESHOLD_WIDTH 16u
 
-/* ---- leaves ------------------------------------------------------------------------------------ */
-
-/* The fields that are compared as ranges lie side by side in one 64-bit word, a guard bit above each lane. With the guard
- * bits set in the minuend no lane borrows from the next, and a guard bit survives a subtraction when its lane did not
- * go below zero: (lanes | guards) - first and last - lanes, where the entry's `last` includes the guards. */
-#define RUDDER_LANE_SRC_PORT 0u  /* 16 bits */
-#define RUDDER_LANE_DST_PORT 17u /* 16 bits */
-#define RUDDER_LANE_HOOK 34u     /* 13 bits: hook class */
-#define RUDDER_LANE_DSCP 48u     /* 6 bits */
-#define RUDDER_LANE_HAS_PORTS 55u
-#define RUDDER_LANE_TAGGED 57u
-#define RUDDER_LANE_ORIGIN 59u   /* 2 bits: RUDDER_ORIGIN_* */
-#define RUDDER_LANE_GROUP 62u
-#define RUDDER_LANE_GUARDS                                                                                             \
-	(1ull << 16 | 1ull << 33 | 1ull << 47 | 1ull << 54 | 1ull << 56 | 1ull << 58 | 1ull << 61 | 1ull << 63)
-#define RUDDER_LANE_FLAGS                                                                                              \
-	(RUDDER_PKT_HAS_PORTS | RUDDER_PKT_TAGGED | RUDDER_PKT_OWN_SOURCE | RUDDER_PKT_SPECIAL | RUDDER_PKT_GROUP)
-#define RUDDER_MAX_HOOK_CLASSES 0x2000u
-
-/* RUDDER_PKT_SPECIAL and RUDDER_PKT_OWN_SOURCE as one number, so that what a rule takes of them is a range: ordinary
- * packets, those and either of the others, or all. */
-#define RUDDER_ORIGIN_OWN 0u
-#define RUDDER_ORIGIN_ORDINARY 1u
-#define RUDDER_ORIGIN_SPECIAL 2u
-#define RUDDER_ORIGIN_BOTH 3u
-
-/* What IPv4 and IPv6 entries have in common. */
-struct rudder_leaf_tail {
-	__u64 first; /* lanes */
-	__u64 last;  /* lanes, guards set */
-	__u8 protocol;
-	__u8 protocol_mask; /* 0xff, or 0: any */
-	__u8 src_shift;     /* IPv4: host bits, 32 - prefix length */
-	__u8 dst_shift;
-	__u32 result; /* rank, or RUDDER_LEAF_EXTENDED | offset of a rudder_extension in 8-byte units */
-};
-
-struct rudder_leaf_v4 {
-	__u32 src; /* host order */
-	__u32 dst;
-	struct rudder_leaf_tail tail;
-};
-
-/* Shifts of the two 64-bit halves: 64 minus the prefix bits in that half; 64 ignores the half. */
-struct rudder_leaf_v6 {
-	__u64 src_high; /* host order */
-	__u64 src_low;
-	__u64 dst_high;
-	__u64 dst_low;
-	__u8 src_high_shift;
-	__u8 src_low_shift;
-	__u8 dst_high_shift;
-	__u8 dst_low_shift;
-	__u32 reserved;
-	struct rudder_leaf_tail tail;
-};
-
 /* ---- the walk ---------------------------------------------------------------------------------- */
-
-/* What the leaf comparison needs of the packet beside its addresses. */
-struct rudder_subject {
-	__u64 lanes;
-	__u32 protocol;
-};
-
-/* rudder_packet.flags in their lanes: as they lie, but for the two that make up RUDDER_ORIGIN_*. */
-static RUDDER_INLINE __u64 rudder_flag_lanes(__u32 flags)
-{
-	flags ^= (flags >> 1 & RUDDER_PKT_OWN_SOURCE) ^ RUDDER_PKT_OWN_SOURCE;
-	return (__u64)(flags & RUDDER_LANE_FLAGS) << RUDDER_LANE_HAS_PORTS;
-}
-
-static RUDDER_INLINE struct rudder_subject rudder_subject_of(const struct rudder_packet *packet)
-{
-	struct rudder_subject subject;
-
-	subject.protocol = packet->protocol;
-	subject.lanes = packet->src_port | (__u64)packet->dst_port << RUDDER_LANE_DST_PORT |
-			(__u64)packet->hook_class << RUDDER_LANE_HOOK | (__u64)(packet->tos >> 2) << RUDDER_LANE_DSCP |
-			rudder_flag_lanes(packet->flags);
-	return subject;
-}
-
-/* Nonzero if the packet differs in anything but its addresses. Without a branch, since entries mostly differ. */
-static RUDDER_INLINE __u64 rudder_tail_differs(const struct rudder_subject *subject, const struct rudder_leaf_tail *tail)
-{
-	__u64 inside = ((subject->lanes | RUDDER_LANE_GUARDS) - tail->first) & (tail->last - subject->lanes);
-
-	return (~inside & RUDDER_LANE_GUARDS) | ((subject->protocol ^ tail->protocol) & tail->protocol_mask);
-}
-
-/* Upper 64 - shift bits of a difference; 0 for shift 64. */
-static RUDDER_INLINE __u64 rudder_high_bits(__u64 difference, __u8 shift)
-{
-	return (difference & ((__u64)(shift >> 6) - 1)) >> (shift & 63);
-}
 
 /* Follows the inner nodes from the root to a leaf. Returns its node, an empty leaf if the blob refers outside itself. */
 static RUDDER_INLINE struct rudder_node rudder_find_leaf(const char *blob, __u32 blob_bytes,
@@ -200,8 +106,23 @@ static RUDDER_INLINE void rudder_fill_key(const struct rudder_blob_header *heade
 #define RUDDER_EXTENDED_RANK(result) rudder_extended_rank(blob, blob_bytes, packet, result)
 #endif
 
+/* The body of a loop over entries: `rank` becomes that of the entry at `at` if it is the packet's, else the loop goes on to the next. A
+ * macro, since C has no templates and both families do alike; DIFFERS(entry) compares the addresses. */
+#define RUDDER_TRY_ENTRY(ENTRY, DIFFERS)                                                                               \
+	RUDDER_OPAQUE(at);                                                                                             \
+	if (at > blob_bytes - sizeof(struct ENTRY))                                                                    \
+		break;                                                                                                 \
+	const struct ENTRY *entry = (const struct ENTRY *)(blob + at);                                                 \
+	if ((DIFFERS) | rudder_tail_differs(&subject, &entry->tail))                                                   \
+		continue;                                                                                              \
+	__u32 rank = entry->tail.result;                                                                               \
+	if (rank & RUDDER_LEAF_EXTENDED) {                                                                             \
+		rank = RUDDER_EXTENDED_RANK(rank);                                                                     \
+		if (rank == RUDDER_NO_RULE)                                                                            \
+			continue;                                                                                      \
+	}
+
 /* One family's forest: trees by ascending best rank, until no later tree can hold a better rule.
- * DIFFERS(entry) compares the addresses. A macro, since C has no templates and both families walk alike.
  * Ranks go through the key's memory: the verifier forgets where they came from, and its ways meet again. */
 #define RUDDER_WALK(TREES, ENTRY, DIFFERS)                                                                             \
 	volatile __u32 *best = &key->word[RUDDER_KEY_BEST];                                                            \
@@ -214,30 +135,72 @@ static RUDDER_INLINE void rudder_fill_key(const struct rudder_blob_header *heade
 		struct rudder_node leaf = rudder_find_leaf(blob, blob_bytes, &header->TREES[t], key);             \
 		if (leaf.what >> 8 >= limit)                                                                           \
 			continue;                                                                                      \
-		__u64 at = (__u64)(leaf.where & RUDDER_NODE_UNITS) * 8;                                                \
+		__u64 next = (__u64)(leaf.where & RUDDER_NODE_UNITS) * 8;                                              \
 		RUDDER_NO_UNROLL                                                                                       \
 		for (__u32 i = 0; i < RUDDER_MAX_LEAF; i++) {                                                          \
+			__u64 at = next;                                                                               \
 			if (i >= (leaf.what & 0xff))                                                                   \
 				break;                                                                                 \
-			RUDDER_OPAQUE(at);                                                                             \
-			if (at > blob_bytes - sizeof(struct ENTRY))                                                    \
-				break;                                                                                 \
-			const struct ENTRY *entry = (const struct ENTRY *)(blob + at);                                 \
-			at += sizeof(struct ENTRY);                                                                    \
-			if ((DIFFERS) | rudder_tail_differs(&subject, &entry->tail))                                   \
-				continue;                                                                              \
-			__u32 rank = entry->tail.result;                                                               \
-			if (rank & RUDDER_LEAF_EXTENDED) {                                                             \
-				rank = RUDDER_EXTENDED_RANK(rank);                                                     \
-				if (rank == RUDDER_NO_RULE)                                                            \
-					continue;                                                                      \
-			}                                                                                              \
+			next += sizeof(struct ENTRY);                                                                  \
+			RUDDER_TRY_ENTRY(ENTRY, DIFFERS)                                                               \
 			if (rank < limit)                                                                              \
 				*best = rank;                                                                          \
 			break;                                                                                         \
 		}                                                                                                      \
 	}                                                                                                              \
 	return *best
+
+/* The boxes that every octet of the key leaves. */
+static RUDDER_INLINE __u64 rudder_candidates(const char *blob, __u32 blob_bytes, const struct rudder_vectors *vectors,
+					     const struct rudder_key *key)
+{
+	const __u32 group_bytes = RUDDER_COLUMN_GROUP * sizeof(struct rudder_column);
+	const __u8 *octets = (const __u8 *)key->word;
+	__u64 at = vectors->column_offset, left = ~0ull;
+
+	if (blob_bytes < group_bytes)
+		return 0;
+	RUDDER_UNROLL
+	for (__u32 first = 0; first < RUDDER_MAX_COLUMNS; first += RUDDER_COLUMN_GROUP) {
+		const struct rudder_column *column;
+
+		if (first >= vectors->column_count)
+			break;
+		RUDDER_OPAQUE(at);
+		if (at > blob_bytes - group_bytes)
+			return 0;
+		column = (const struct rudder_column *)(blob + at);
+		RUDDER_UNROLL
+		for (__u32 i = 0; i < RUDDER_COLUMN_GROUP; i++)
+			left &= column[i].boxes[octets[vectors->octet[first + i] & (sizeof(*key) - 1)]];
+		at += group_bytes;
+	}
+	return left;
+}
+
+/* One family's bit vectors: the first candidate that matches is the answer. */
+#define RUDDER_TRY_CANDIDATES(VECTORS, ENTRY, DIFFERS)                                                                 \
+	__u64 left = rudder_candidates(blob, blob_bytes, &header->VECTORS, key);                                       \
+	RUDDER_NO_UNROLL                                                                                               \
+	for (__u32 i = 0; i < RUDDER_VECTOR_BOXES; i++) {                                                              \
+		__u64 lowest = left & (~left + 1);                                                                     \
+		__u64 at = header->VECTORS.entry_offset + (__u64)rudder_vector_place(lowest) * sizeof(struct ENTRY);   \
+		if (!left)                                                                                             \
+			break;                                                                                         \
+		left ^= lowest;                                                                                        \
+		RUDDER_TRY_ENTRY(ENTRY, DIFFERS)                                                                       \
+		return rank;                                                                                           \
+	}                                                                                                              \
+	return RUDDER_NO_RULE
+
+#define RUDDER_V4_DIFFERS                                                                                              \
+	(__u64)(src ^ entry->src) >> (entry->tail.src_shift & 63) | (__u64)(dst ^ entry->dst) >> (entry->tail.dst_shift & 63)
+
+#define RUDDER_V6_DIFFERS                                                                                              \
+	rudder_high_bits(src_high ^ entry->src_high, entry->src_high_shift) |                                          \
+		rudder_high_bits(src_low ^ entry->src_low, entry->src_low_shift) |                                     \
+		rudder_high_bits(dst_high ^ entry->dst_high, entry->dst_high_shift) |                                  \
+		rudder_high_bits(dst_low ^ entry->dst_low, entry->dst_low_shift)
 
 static RUDDER_INLINE __u32 rudder_classify_v4(const char *blob, __u32 blob_bytes, const struct rudder_packet *packet,
 					      struct rudder_key *key)
@@ -250,9 +213,10 @@ static RUDDER_INLINE __u32 rudder_classify_v4(const char *blob, __u32 blob_bytes
 	key->word[0] = src;
 	key->word[1] = dst;
 	rudder_fill_key(header, packet, key);
-	RUDDER_WALK(tree_v4, rudder_leaf_v4,
-		    (__u64)(src ^ entry->src) >> (entry->tail.src_shift & 63) |
-			    (__u64)(dst ^ entry->dst) >> (entry->tail.dst_shift & 63));
+	if (header->vectors_v4.column_count) {
+		RUDDER_TRY_CANDIDATES(vectors_v4, rudder_leaf_v4, RUDDER_V4_DIFFERS);
+	}
+	RUDDER_WALK(tree_v4, rudder_leaf_v4, RUDDER_V4_DIFFERS);
 }
 
 static RUDDER_INLINE __u64 rudder_join(const struct rudder_key *key, __u32 word)
@@ -273,11 +237,10 @@ static RUDDER_INLINE __u32 rudder_classify_v6(const char *blob, __u32 blob_bytes
 	rudder_fill_key(header, packet, key);
 	__u64 src_high = rudder_join(key, 0), src_low = rudder_join(key, 2);
 	__u64 dst_high = rudder_join(key, 4), dst_low = rudder_join(key, 6);
-	RUDDER_WALK(tree_v6, rudder_leaf_v6,
-		    rudder_high_bits(src_high ^ entry->src_high, entry->src_high_shift) |
-			    rudder_high_bits(src_low ^ entry->src_low, entry->src_low_shift) |
-			    rudder_high_bits(dst_high ^ entry->dst_high, entry->dst_high_shift) |
-			    rudder_high_bits(dst_low ^ entry->dst_low, entry->dst_low_shift));
+	if (header->vectors_v6.column_count) {
+		RUDDER_TRY_CANDIDATES(vectors_v6, rudder_leaf_v6, RUDDER_V6_DIFFERS);
+	}
+	RUDDER_WALK(tree_v6, rudder_leaf_v6, RUDDER_V6_DIFFERS);
 }
 
 /* Rank of the first rule that matches, RUDDER_NO_RULE if none does. `blob` is the value of the active map (of
@@ -316,14 +279,5 @@ static RUDDER_INLINE __u32 rudder_find_hook(const void *blob, __u32 blob_bytes, 
 	return 0;
 }
 
-#define RUDDER_FLAG_IN_LANE(flag, lane) ((__u64)(flag) << RUDDER_LANE_HAS_PORTS == 1ull << (lane))
-RUDDER_STATIC_ASSERT(RUDDER_FLAG_IN_LANE(RUDDER_PKT_HAS_PORTS, RUDDER_LANE_HAS_PORTS), "lane of ports");
-RUDDER_STATIC_ASSERT(RUDDER_FLAG_IN_LANE(RUDDER_PKT_TAGGED, RUDDER_LANE_TAGGED), "lane of tags");
-RUDDER_STATIC_ASSERT(RUDDER_FLAG_IN_LANE(RUDDER_PKT_OWN_SOURCE, RUDDER_LANE_ORIGIN), "lane of origin");
-RUDDER_STATIC_ASSERT(RUDDER_PKT_SPECIAL == RUDDER_PKT_OWN_SOURCE << 1, "lane of origin");
-RUDDER_STATIC_ASSERT(RUDDER_FLAG_IN_LANE(RUDDER_PKT_GROUP, RUDDER_LANE_GROUP), "lane of groups");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_key) == 64, "rudder_key");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_node) == 8, "rudder_node");
-RUDDER_STATIC_ASSERT(sizeof(struct rudder_leaf_tail) == 24, "rudder_leaf_tail");
-RUDDER_STATIC_ASSERT(sizeof(struct rudder_leaf_v4) == 32, "rudder_leaf_v4");
-RUDDER_STATIC_ASSERT(sizeof(struct rudder_leaf_v6) == 64, "rudder_leaf_v6");

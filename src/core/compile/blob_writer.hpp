@@ -47,6 +47,8 @@ public:
         std::memcpy(bytes_.data() + offset, &object, sizeof(T));
     }
 
+    void put_bytes(std::size_t offset, std::string_view bytes) { std::memcpy(bytes_.data() + offset, bytes.data(), bytes.size()); }
+
     /// Until the blob grows.
     [[nodiscard]] std::string_view view(std::size_t offset, std::size_t size) const {
         return {reinterpret_cast<const char*>(bytes_.data()) + offset, size};

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/compile/blob_writer.hpp"
 #include "core/compile/boxes.hpp"
+#include "core/compile/classifier.hpp"
 #include "core/compile/extensions.hpp"
 #include "core/compile/flow_mask.hpp"
-#include "core/compile/forest.hpp"
 #include "core/compile/groups.hpp"
 #include "core/compile/hooks.hpp"
 #include "core/compile/image.hpp"
@@ -68,6 +68,11 @@ std::vector<HookSpec> all_of(std::vector<HookSpec> hooks, const std::vector<Hook
     return hooks;
 }
 
+/// Columns are large for what a packet looks at of them: one value of each.
+std::size_t column_bytes(const rudder_blob_header& header) {
+    return (header.vectors_v4.column_count + header.vectors_v6.column_count) * sizeof(rudder_column);
+}
+
 /// Puts the image together. Each step may find a limit exceeded.
 class Compiler {
 public:
@@ -79,7 +84,7 @@ public:
 
     Result<Image> run() {
         for (const auto step : {&Compiler::check_policy, &Compiler::place_hooks, &Compiler::write_rules,
-                                &Compiler::write_classifier, &Compiler::finish}) {
+                                &Compiler::write_classifiers, &Compiler::finish}) {
             if (Status status = (this->*step)(); !status) {
                 return status.error();
             }
@@ -277,7 +282,7 @@ private:
         ++header_.target_count;
     }
 
-    Status write_classifier() {
+    Status write_classifiers() {
         HookSets hook_sets;
         Extensions extensions(hook_sets);
         const std::set<Field> optional = optional_fields(policy_);
@@ -285,12 +290,9 @@ private:
         for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
             const BoxSet set = boxes_of(family, optional);
             write_flow_mask(set, header_);
-            auto forest = build_forest(set);
-            if (!forest) {
-                return forest.error();
+            if (Status status = write_classifier(blob_, set, extensions, header_); !status) {
+                return status;
             }
-            const auto trees = write_forest(blob_, set, *forest, extensions);
-            std::copy(trees.begin(), trees.end(), family == IpFamily::v4 ? header_.tree_v4 : header_.tree_v6);
         }
         if (hook_sets.count() > k_max_hook_sets || hook_sets.words() * 8 * hooks_->class_count() > k_max_hook_set_bytes) {
             return Error{"the rules name too many different lists of interfaces: " + number(hook_sets.count())};
@@ -315,7 +317,7 @@ private:
         header_.magic = RUDDER_ABI_MAGIC;
         header_.abi_version = RUDDER_ABI_VERSION;
         header_.used_bytes = static_cast<std::uint32_t>(blob_.align(8));
-        header_.flow_place_mask = flow_places(header_.used_bytes);
+        header_.flow_place_mask = flow_places(header_.used_bytes - column_bytes(header_));
         blob_.put(0, header_);
         image_.blob = blob_.take();
         const auto fits = [this](const Tier& tier) {

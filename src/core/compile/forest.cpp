@@ -157,14 +157,15 @@ std::vector<Tree> try_forest(const BoxSet& set, const std::vector<BoxList>& part
 /// Fewer trees are fewer steps, unless their boxes cross in too many places. Takes the cheapest of what such divisions give, and
 /// `forest`.
 std::vector<Tree> choose_forest(const BoxSet& set, std::size_t parts, std::vector<Tree> forest) {
-    double least = forest_price(set, forest);
+    const auto packets = sample_points(set);
+    double least = forest_price(set, forest, packets);
     for (const Division& division : k_coarser) {
         const auto fewer = divide_by_length(set, division);
         if (fewer.size() == parts) {
             continue;
         }
         std::vector<Tree> other = try_forest(set, fewer);
-        const double price = other.empty() ? least : forest_price(set, other);
+        const double price = other.empty() ? least : forest_price(set, other, packets);
         if (price < least) {
             least = price;
             forest = std::move(other);

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "core/compile/image.hpp"
+#include "lookup.hpp"
 #include "random_policy.hpp"
 #include "reference.hpp"
 
@@ -15,18 +16,6 @@ using namespace rudder;
 using namespace rudder::test;
 
 namespace {
-
-/// What the kernel does: find the hook, then the rule.
-std::uint32_t classify(const std::vector<std::uint8_t>& blob, Probe& probe) {
-    const auto bytes = static_cast<std::uint32_t>(blob.size());
-    const std::uint32_t at = rudder_find_hook(blob.data(), bytes, probe.ifindex, static_cast<std::uint32_t>(probe.direction));
-    if (at == 0) {
-        return RUDDER_NO_RULE;
-    }
-    probe.packet.hook_class = reinterpret_cast<const rudder_hook*>(blob.data() + at)->hook_class;
-    rudder_key key{};
-    return rudder_classify_packet(blob.data(), bytes, &probe.packet, &key);
-}
 
 std::string describe(const Probe& probe) {
     const rudder_packet& p = probe.packet;
@@ -62,7 +51,7 @@ std::size_t compare(const Case& c, std::uint64_t seed) {
     for (std::size_t i = 0; i < c.packets; ++i) {
         Probe probe = make_probe(random, policy, topology);
         const std::uint32_t expected = reference.first_match(probe);
-        const std::uint32_t found = classify(image->blob, probe);
+        const std::uint32_t found = look_up(image->blob, probe);
         if (found != expected) {
             const auto match_text = [&](std::uint32_t rank) {
                 return rank < policy.rules.size() ? match_to_string(policy.rules[rank].match) : std::string("none");
@@ -139,7 +128,7 @@ void tell_apart(std::uint32_t count, std::uint8_t protocol, State state) {
     Random random(count);
     for (int i = 0; i < 2000; ++i) {
         Probe probe = make_probe(random, policy, topology);
-        REQUIRE(classify(image->blob, probe) == reference.first_match(probe));
+        REQUIRE(look_up(image->blob, probe) == reference.first_match(probe));
     }
 }
 

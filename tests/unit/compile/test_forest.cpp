@@ -4,6 +4,7 @@
 #include "builders.hpp"
 #include "core/compile/forest.hpp"
 #include "core/compile/forest_price.hpp"
+#include "core/compile/sample_points.hpp"
 
 #include <numeric>
 
@@ -81,8 +82,9 @@ TEST_CASE("a large set is divided where one tree would copy each wide rule into 
 
 TEST_CASE("the price of a forest counts trees and entries up to the first match") {
     const BoxSet set = crossing(2);
-    const double both = forest_price(set, {list_of(set, {0, 1})});
-    const double apart = forest_price(set, {list_of(set, {0}), list_of(set, {1})});
+    const auto packets = sample_points(set);
+    const double both = forest_price(set, {list_of(set, {0, 1})}, packets);
+    const double apart = forest_price(set, {list_of(set, {0}), list_of(set, {1})}, packets);
     // Two packets of the first box look at one entry, two of the second at both; each looks at one tree.
     CHECK(both == Approx((4 * 5 + 6 * 6) / 4.0).margin(0.1));
     // Nobody looks at the second tree who has found the best rank that there is.
@@ -95,5 +97,6 @@ TEST_CASE("the forest that is built is far cheaper than a list of its boxes") {
     std::iota(all.begin(), all.end(), 0u);
     const auto forest = build_forest(set);
     REQUIRE(forest);
-    CHECK(forest_price(set, *forest) < forest_price(set, {list_of(set, all)}) / 4);
+    const auto packets = sample_points(set);
+    CHECK(forest_price(set, *forest, packets) < forest_price(set, {list_of(set, all)}, packets) / 4);
 }

@@ -2,10 +2,9 @@
 #include <catch2/catch.hpp>
 
 #include "core/compile/image.hpp"
+#include "lookup.hpp"
 #include "random_policy.hpp"
 #include "reference.hpp"
-
-#include "rudder_classifier.h"
 
 #include <algorithm>
 
@@ -37,20 +36,13 @@ void check(const Policy& policy, std::uint32_t hosts, std::uint32_t packets) {
     const auto image = compile(policy, topology, {});
     INFO((image ? "" : image.error().message));
     REQUIRE(image);
-    const auto* blob = reinterpret_cast<const char*>(image->blob.data());
-    const auto bytes = static_cast<std::uint32_t>(image->blob.size());
     const Reference reference(policy, topology);
     Random random(hosts);
     for (std::uint32_t i = 0; i < packets; ++i) {
         Probe probe = make_probe(random, policy, topology);
         const IpPrefix sender = host(pick(random, hosts + 1));
         std::copy_n(sender.address.bytes.data(), 4, reinterpret_cast<std::uint8_t*>(probe.packet.src_be));
-        const std::uint32_t at =
-            rudder_find_hook(blob, bytes, probe.ifindex, static_cast<std::uint32_t>(probe.direction));
-        if (at == 0) continue;
-        probe.packet.hook_class = reinterpret_cast<const rudder_hook*>(blob + at)->hook_class;
-        rudder_key key{};
-        REQUIRE(rudder_classify_packet(blob, bytes, &probe.packet, &key) == reference.first_match(probe));
+        REQUIRE(look_up(image->blob, probe) == reference.first_match(probe));
     }
 }
 

@@ -6,6 +6,8 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
+#include <array>
+
 namespace rudder::test {
 namespace {
 
@@ -68,12 +70,18 @@ TEST_CASE("check judges directories, single files and a file in the place of ano
 
 TEST_CASE("check knows of rules that are too much together") {
     const TemporaryDirectory top;
-    const auto rules = [](int count) {
+    const auto mac_octets = [](unsigned place, unsigned octet) {
+        std::array<unsigned, 4> octets{};
+        octets[place] = octet;
+        return fmt::format("{:02x}:{:02x}:{:02x}:{:02x}", octets[0], octets[1], octets[2], octets[3]);
+    };
+    const auto rules = [&](unsigned count) {
         std::string text;
-        for (int i = 0; i < count; ++i) {
-            const std::string bits =
-                i < 32 ? fmt::format("fwmark = \"{0}/{0}\"", 1U << i)
-                       : fmt::format("src_mac = \"00:00:00:00:{0:02x}:00/00:00:00:00:{0:02x}:00\"", 1U << (i - 32));
+        for (unsigned i = 0; i < count; ++i) {
+            const unsigned octet = 1U << (i % 8);
+            const char* const mac = i < 64 ? "src_mac" : "dst_mac";
+            const std::string bits = i < 32 ? fmt::format("fwmark = \"{0}/{0}\"", 1U << i)
+                                            : fmt::format("{0} = \"00:00:{1}/00:00:{1}\"", mac, mac_octets(i / 8 % 4, octet));
             text += fmt::format(
                 "[[rule]]\nname = \"r{0}\"\npriority = {0}\ntype = \"drop\"\nmatch = {{ interface = \"eth*\", {1} }}\n",
                 i, bits);
@@ -81,7 +89,8 @@ TEST_CASE("check knows of rules that are too much together") {
         return text;
     };
     CHECK(run_check({top.write("few.toml", rules(16)).c_str()}) == ExitCode::ok);
-    CHECK(run_check({top.write("many.toml", rules(40)).c_str()}) == ExitCode::configuration);
+    CHECK(run_check({top.write("vectors.toml", rules(64)).c_str()}) == ExitCode::ok);
+    CHECK(run_check({top.write("many.toml", rules(80)).c_str()}) == ExitCode::configuration);
 }
 
 TEST_CASE("a directory given relative to the working directory is the one there") {
