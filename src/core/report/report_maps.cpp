@@ -5,10 +5,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <numeric>
 #include <string_view>
+#include <vector>
 
 namespace rudder {
 namespace {
@@ -133,6 +135,15 @@ Json trees_json(const rudder_tree (&trees)[RUDDER_MAX_TREES]) {
     return out;
 }
 
+/// Null for a family without bit vectors.
+Json vectors_json(const rudder_vectors& vectors) {
+    if (vectors.column_count == 0) return nullptr;
+    Json out{{"first_column", vectors.column_offset}};
+    const std::size_t count = std::min<std::size_t>(vectors.column_count, RUDDER_MAX_COLUMNS);
+    out["octets"] = std::vector<std::uint8_t>(vectors.octet, vectors.octet + count);
+    return out;
+}
+
 Json image_json(const Snapshot& snapshot) {
     const BlobView blob(snapshot.image.blob);
     const auto header = blob.header();
@@ -147,6 +158,8 @@ Json image_json(const Snapshot& snapshot) {
     out["extension_bytes"] = header->extension_bytes;
     out["trees_ipv4"] = trees_json(header->tree_v4);
     out["trees_ipv6"] = trees_json(header->tree_v6);
+    out["vectors_ipv4"] = vectors_json(header->vectors_v4);
+    out["vectors_ipv6"] = vectors_json(header->vectors_v6);
     Json& hooks = out["hooks"] = Json::array();
     for (const rudder_hook& hook : blob.hooks()) hooks.push_back(hook_json(hook, snapshot.topology));
     Json& rules = out["rules"] = Json::array();

@@ -6,6 +6,8 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <iterator>
 #include <random>
 
 using namespace rudder;
@@ -160,6 +162,23 @@ TEST_CASE("the maps are reported with their sizes and the image decoded") {
     CHECK(document["next_hops"][0]["flags"] == Json::parse(R"(["link-up","mac-valid","gateway4"])"));
     CHECK(document["next_hops"][0]["interface"] == "eth1");
     CHECK(document["counters"].size() == 6);
+}
+
+TEST_CASE("the image says where its bit vectors are, for a family that has some") {
+    Snapshot snapshot = make_snapshot();
+    auto* const header = reinterpret_cast<rudder_blob_header*>(snapshot.image.blob.data());
+    Json image = read(report_maps, snapshot)["image"];
+    CHECK(image["vectors_ipv4"].is_null());
+    CHECK(image["vectors_ipv6"].is_null());
+    header->vectors_v6.column_offset = 4096;
+    header->vectors_v6.column_count = 4;
+    const std::uint8_t octets[] = {34, 32, 0, 63};
+    std::copy(std::begin(octets), std::end(octets), header->vectors_v6.octet);
+    image = read(report_maps, snapshot)["image"];
+    CHECK(image["vectors_ipv4"].is_null());
+    CHECK(image["vectors_ipv6"] == Json::parse(R"({"first_column":4096,"octets":[34,32,0,63]})"));
+    header->vectors_v6.column_count = 0xffffffff;
+    CHECK(read(report_maps, snapshot)["image"]["vectors_ipv6"]["octets"].size() == RUDDER_MAX_COLUMNS);
 }
 
 TEST_CASE("a blob of garbage is reported without reading outside of it") {
