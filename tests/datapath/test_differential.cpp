@@ -7,6 +7,7 @@
 #include "receiver.hpp"
 
 #include "rudder_abi.h"
+#include "rudder_leaf.h"
 
 #include <catch2/catch.hpp>
 
@@ -160,6 +161,7 @@ std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
 struct Tally {
     std::uint64_t policies = 0, compared = 0, steered = 0, grouped = 0, refused = 0, answered = 0;
     std::uint64_t marked = 0, replicated = 0, replicated_by_groups = 0, copies_compared = 0;
+    std::uint64_t by_few[2] = {}, by_many[2] = {}, by_trees[2] = {};  ///< policies by how they are looked up, IPv4 and IPv6
 
     void add(const Policy& policy, const ModelResult& want, std::uint32_t mark) {
         compared++;
@@ -174,6 +176,23 @@ struct Tally {
             replicated += is_sent;
             replicated_by_groups += is_sent && copy.member != 0;
         }
+    }
+
+    /// What holds one family: vectors of at most half of the boxes that they can hold, of more, or trees.
+    template <class Entry>
+    void add(const std::vector<std::uint8_t>& blob, const rudder_vectors& vectors, const rudder_tree& tree, std::size_t family) {
+        const auto* entries = reinterpret_cast<const Entry*>(blob.data() + vectors.entry_offset);
+        const auto boxes = vectors.column_count == 0 ? 0 : std::count_if(entries, entries + RUDDER_VECTOR_BOXES, [](const Entry& one) {
+            return one.tail.last != 0;  // the guards of its lanes are set
+        });
+        by_few[family] += boxes > 0 && boxes <= RUDDER_VECTOR_BOXES / 2;
+        by_many[family] += boxes > RUDDER_VECTOR_BOXES / 2;
+        by_trees[family] += tree.root_where != 0;
+    }
+    void add(const std::vector<std::uint8_t>& blob) {
+        const auto& header = *reinterpret_cast<const rudder_blob_header*>(blob.data());
+        add<rudder_leaf_v4>(blob, header.vectors_v4, header.tree_v4[0], 0);
+        add<rudder_leaf_v6>(blob, header.vectors_v6, header.tree_v6[0], 1);
     }
 
     static bool names_bits(const std::vector<MarkPattern>& patterns) {
@@ -356,6 +375,7 @@ TEST_CASE("kernel and model treat a million random packets under random policies
         if (!datapath().publish(rules, world, dead)) {
             continue;
         }
+        tally.add(compile(rules, world, {})->blob);
         const ModelContext context{tables_of(rules, world, dead), absent_devices(world)};
         compare_round(random, {rules, world, link_named("in0"), receivers, context}, tally);
     }
@@ -364,6 +384,12 @@ TEST_CASE("kernel and model treat a million random packets under random policies
          << " answered by ICMP, " << tally.marked << " matched by their mark; " << tally.replicated << " copies by replicate, "
          << tally.replicated_by_groups << " of them by groups; bytes of " << tally.copies_compared << " copies compared; "
          << datapath().flow_use().hits - before.hits << " packets of flows in the cache");
+    for (const std::size_t family : {0u, 1u}) {
+        WARN("IPv" << (family == 0 ? 4 : 6) << ": " << tally.by_few[family] << " policies by bit vectors of up to 32 boxes, "
+             << tally.by_many[family] << " of up to 64, " << tally.by_trees[family] << " by trees");
+        REQUIRE(tally.by_few[family] > tally.compared / 1000);
+        REQUIRE(std::min(tally.by_many[family], tally.by_trees[family]) > tally.compared / 30000);
+    }
     REQUIRE(tally.steered > tally.compared / 30);
     REQUIRE(tally.grouped > tally.compared / 200);
     REQUIRE(tally.marked > tally.compared / 2000);
