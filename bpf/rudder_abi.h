@@ -28,7 +28,7 @@
 /* ---- the packet as the parser leaves it ------------------------------------------------------ */
 
 /* Bits of rudder_packet.flags; a rule states which it requires set or clear (flag_mask, flag_value). Those that leaf entries
- * compare lie as their lanes do, so that one shift takes them there: see rudder_classifier.h. */
+ * compare lie as their lanes do, so that one shift takes them there: see rudder_leaf.h. */
 #define RUDDER_PKT_HAS_PORTS 0x01u      /* TCP, UDP, UDP-Lite, SCTP or DCCP ports were read */
 #define RUDDER_PKT_FRAGMENT 0x02u       /* any fragment */
 #define RUDDER_PKT_TAGGED 0x04u         /* in a VLAN: a tag (802.1Q, 802.1ad) with VID != 0, in band or offloaded */
@@ -151,12 +151,13 @@ struct rudder_blob_header {
 	__u32 fields;           /* RUDDER_FIELD_*: what only some policies look at */
 	__u64 own_v4;           /* a bit for each own IPv4 address: see rudder_own_source.h */
 	struct rudder_flow_mask4 flow_v4;
-	struct rudder_vectors vectors_v4; /* a small set; else trees */
 	struct rudder_tree tree_v4[RUDDER_MAX_TREES];
+	struct rudder_vectors vectors_v4; /* of a set without trees */
 	__u64 own_v6;
 	struct rudder_flow_mask6 flow_v6;
-	struct rudder_vectors vectors_v6;
 	struct rudder_tree tree_v6[RUDDER_MAX_TREES];
+	__u64 reserved_v6;
+	struct rudder_vectors vectors_v6;
 	__u32 own_offset;       /* struct rudder_own_address[own_mask + 1] */
 	__u32 own_mask;         /* power of two minus one */
 	__u32 extension_bytes;
@@ -369,10 +370,12 @@ RUDDER_STATIC_ASSERT(sizeof(struct rudder_hook) == 16, "rudder_hook");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_source) == 20, "rudder_source");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_own_address) == 16, "rudder_own_address");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_tree) == 12, "rudder_tree");
-RUDDER_STATIC_ASSERT(sizeof(struct rudder_blob_header) == 360, "rudder_blob_header");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_blob_header) == 368, "rudder_blob_header");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, hook_offset) == 24, "rudder_blob_header.hook_offset");
-RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v4) == 120, "rudder_blob_header.tree_v4");
-RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v6) == 272, "rudder_blob_header.tree_v6");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v4) == 88, "rudder_blob_header.tree_v4");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, vectors_v4) == 160, "in one cache line");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, vectors_v6) == 320, "in one cache line");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v6) == 240, "rudder_blob_header.tree_v6");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_rule) == 16, "rudder_rule");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_limit) == 32, "rudder_limit");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_limit_state) == 64, "rudder_limit_state");

@@ -21,7 +21,7 @@
 #define RUDDER_MAX_DEPTH 40u         /* inner nodes on a path from a root to a leaf */
 #define RUDDER_MAX_LEAF 32u          /* entries of one leaf */
 
-/* ---- the key: what inner nodes look at --------------------------------------------------------- */
+/* ---- the key: what inner nodes and columns look at --------------------------------------------- */
 
 /* Words in host order. IPv4: [0] source, [1] destination; IPv6: [0-3] source, [4-7] destination, most significant
  * word first; then for both, at RUDDER_KEY_PORTS: source port << 16 | destination port, and at RUDDER_KEY_MISC:
@@ -158,7 +158,7 @@ static RUDDER_INLINE __u64 rudder_candidates(const char *blob, __u32 blob_bytes,
 	const __u8 *octets = (const __u8 *)key->word;
 	__u64 at = vectors->column_offset, left = ~0ull;
 
-	if (blob_bytes < group_bytes)
+	if (!vectors->column_count || blob_bytes < group_bytes)
 		return 0;
 	RUDDER_UNROLL
 	for (__u32 first = 0; first < RUDDER_MAX_COLUMNS; first += RUDDER_COLUMN_GROUP) {
@@ -213,7 +213,7 @@ static RUDDER_INLINE __u32 rudder_classify_v4(const char *blob, __u32 blob_bytes
 	key->word[0] = src;
 	key->word[1] = dst;
 	rudder_fill_key(header, packet, key);
-	if (header->vectors_v4.column_count) {
+	if (!header->tree_v4[0].root_where) {
 		RUDDER_TRY_CANDIDATES(vectors_v4, rudder_leaf_v4, RUDDER_V4_DIFFERS);
 	}
 	RUDDER_WALK(tree_v4, rudder_leaf_v4, RUDDER_V4_DIFFERS);
@@ -237,7 +237,7 @@ static RUDDER_INLINE __u32 rudder_classify_v6(const char *blob, __u32 blob_bytes
 	rudder_fill_key(header, packet, key);
 	__u64 src_high = rudder_join(key, 0), src_low = rudder_join(key, 2);
 	__u64 dst_high = rudder_join(key, 4), dst_low = rudder_join(key, 6);
-	if (header->vectors_v6.column_count) {
+	if (!header->tree_v6[0].root_where) {
 		RUDDER_TRY_CANDIDATES(vectors_v6, rudder_leaf_v6, RUDDER_V6_DIFFERS);
 	}
 	RUDDER_WALK(tree_v6, rudder_leaf_v6, RUDDER_V6_DIFFERS);
