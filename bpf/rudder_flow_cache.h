@@ -7,7 +7,7 @@
  * was kept under: publishing empties the cache, and no packet gets another generation's verdict (invariant I5).
  *
  * A hit costs a cache line that is seldom at hand, and a miss costs the same for nothing. So a policy uses no more of the
- * cache than it takes memory itself (rudder_blob_header.flow_place_mask), and where too few packets hit, the cache rests, each
+ * cache than it takes memory itself, bit vectors left out (rudder_blob_header.flow_place_mask), and where too few packets hit, the cache rests, each
  * time for longer. Packets that we have sent before are for the classifier, which knows their mark.
  */
 #pragma once

@@ -11,14 +11,12 @@ namespace rudder {
 
 Status write_classifier(BlobWriter& blob, const BoxSet& set, Extensions& extensions, rudder_blob_header& header) {
     const bool is_v4 = set.family == IpFamily::v4;
-    const auto forest = build_forest(set);
-    if (set.boxes.size() <= RUDDER_VECTOR_BOXES) {
-        const auto packets = sample_points(set);
-        const auto vectors = build_bit_vectors(set, packets);
-        if (vectors && (!forest || vectors->price < forest_price(set, *forest, packets))) {
-            (is_v4 ? header.vectors_v4 : header.vectors_v6) = write_bit_vectors(blob, set, *vectors, extensions);
-            return {};
-        }
+    const auto packets = sample_points(set);
+    const auto vectors = build_bit_vectors(set, packets);
+    const auto forest = build_forest(set, !vectors);
+    if (vectors && (!forest || vectors->price < forest_price(set, *forest, packets))) {
+        (is_v4 ? header.vectors_v4 : header.vectors_v6) = write_bit_vectors(blob, set, *vectors, extensions);
+        return {};
     }
     if (!forest) {
         return forest.error();

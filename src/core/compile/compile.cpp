@@ -7,6 +7,7 @@
 #include "core/compile/groups.hpp"
 #include "core/compile/hooks.hpp"
 #include "core/compile/image.hpp"
+#include "core/compile/leaf_encoding.hpp"
 #include "core/compile/limit_table.hpp"
 #include "core/compile/limits.hpp"
 #include "core/compile/link_index.hpp"
@@ -68,9 +69,13 @@ std::vector<HookSpec> all_of(std::vector<HookSpec> hooks, const std::vector<Hook
     return hooks;
 }
 
-/// Columns are large for what a packet looks at of them: one value of each.
-std::size_t column_bytes(const rudder_blob_header& header) {
-    return (header.vectors_v4.column_count + header.vectors_v6.column_count) * sizeof(rudder_column);
+/// Bit vectors are large for what a packet looks at of them: one value of each column, and mostly one entry.
+std::size_t vector_bytes(const rudder_blob_header& header) {
+    const auto bytes = [](const rudder_vectors& vectors, IpFamily family) {
+        const std::size_t entries = vectors.column_count == 0 ? 0 : RUDDER_VECTOR_BOXES * leaf_entry_bytes(family);
+        return vectors.column_count * sizeof(rudder_column) + entries;
+    };
+    return bytes(header.vectors_v4, IpFamily::v4) + bytes(header.vectors_v6, IpFamily::v6);
 }
 
 /// Puts the image together. Each step may find a limit exceeded.
@@ -317,7 +322,7 @@ private:
         header_.magic = RUDDER_ABI_MAGIC;
         header_.abi_version = RUDDER_ABI_VERSION;
         header_.used_bytes = static_cast<std::uint32_t>(blob_.align(8));
-        header_.flow_place_mask = flow_places(header_.used_bytes - column_bytes(header_));
+        header_.flow_place_mask = flow_places(header_.used_bytes - vector_bytes(header_));
         blob_.put(0, header_);
         image_.blob = blob_.take();
         const auto fits = [this](const Tier& tier) {

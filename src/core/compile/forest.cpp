@@ -10,6 +10,7 @@
 #include <bit>
 #include <functional>
 #include <limits>
+#include <span>
 
 namespace rudder {
 namespace {
@@ -117,7 +118,7 @@ std::optional<Tree> try_first_tree(const BoxSet& set, const BoxList& boxes) {
 }
 
 /// Adds the trees for one part, `spare` more than one if that helps. False: impossible.
-bool add_trees(const BoxSet& set, const BoxList& boxes, std::size_t& spare, std::vector<Tree>& forest) {
+bool add_trees(const BoxSet& set, const BoxList& boxes, bool is_patient, std::size_t& spare, std::vector<Tree>& forest) {
     if (auto tree = try_first_tree(set, boxes)) {
         forest.push_back(std::move(*tree));
         return true;
@@ -125,9 +126,10 @@ bool add_trees(const BoxSet& set, const BoxList& boxes, std::size_t& spare, std:
     const auto halves = spare > 0 ? divide(set, boxes) : std::nullopt;
     if (halves) {
         --spare;
-        return add_trees(set, halves->first, spare, forest) && add_trees(set, halves->second, spare, forest);
+        return add_trees(set, halves->first, is_patient, spare, forest) &&
+               add_trees(set, halves->second, is_patient, spare, forest);
     }
-    for (const Attempt& attempt : k_patient) {
+    for (const Attempt& attempt : std::span(k_patient).first(is_patient ? k_patient.size() : 0)) {
         if (auto tree = try_tree(set, boxes, attempt)) {
             forest.push_back(std::move(*tree));
             return true;
@@ -256,12 +258,12 @@ private:
 
 }  // namespace
 
-Result<std::vector<Tree>> build_forest(const BoxSet& set) {
+Result<std::vector<Tree>> build_forest(const BoxSet& set, bool is_patient) {
     std::vector<Tree> forest;
     const auto parts = divide_by_length(set, k_by_both);
     std::size_t spare = RUDDER_MAX_TREES - parts.size();
     for (const BoxList& part : parts) {
-        if (!add_trees(set, part, spare, forest)) {
+        if (!add_trees(set, part, is_patient, spare, forest)) {
             return Error{"the rules overlap in too many ways to be compiled into bounded memory: make port ranges and "
                          "prefixes of overlapping rules and of their `not` equal or disjoint, and let no more than 32 rules differ in "
                          "`ecn`, `fragment` or masks of marks and MAC addresses only"};

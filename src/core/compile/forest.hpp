@@ -15,8 +15,9 @@ namespace rudder {
 /// Trees over the boxes of one family, by long or short source and destination prefix: boxes that are wide in one
 /// dimension would otherwise be copied into every narrow cell of it. A part that is still hard is divided once more by
 /// narrow and wide port ranges, as long as there are trees left. Small sets get fewer trees where that is cheaper.
+/// `is_patient`: boxes that overlap in very many ways are worth long work and large leaves.
 /// *Errors*: no forest within the memory that this many boxes may take.
-[[nodiscard]] Result<std::vector<Tree>> build_forest(const BoxSet& set);
+[[nodiscard]] Result<std::vector<Tree>> build_forest(const BoxSet& set, bool is_patient = true);
 
 /// Appends nodes and leaves to the blob.
 [[nodiscard]] std::array<rudder_tree, RUDDER_MAX_TREES> write_forest(BlobWriter& blob, const BoxSet& set,

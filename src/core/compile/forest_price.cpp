@@ -52,7 +52,7 @@ Steps walk(const BoxSet& set, const std::vector<Tree>& forest, const SamplePoint
             continue;
         }
         const auto match =
-            std::find_if(boxes.begin(), boxes.end(), [&](std::uint32_t box) { return is_inside(set, box, point); });
+            std::find_if(boxes.begin(), boxes.end(), [&](std::uint32_t box) { return is_match(set, box, point); });
         steps.entries += static_cast<std::size_t>(match - boxes.begin()) + (match == boxes.end() ? 0 : 1);
         best = match == boxes.end() ? best : std::min(best, set.boxes[*match].rank);
     }

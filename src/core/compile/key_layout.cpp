@@ -22,6 +22,10 @@ constexpr Dimension k_optional[] = {
     {Field::src_mac, RUDDER_KEY_SRC_MAC, 0, 32, true},  {Field::dst_mac, RUDDER_KEY_DST_MAC, 0, 32, true},
 };
 
+constexpr bool begins_at_octet(const Dimension& dimension) { return dimension.shift % 8 == 0; }
+static_assert(std::all_of(std::begin(k_common), std::end(k_common), begins_at_octet));
+static_assert(std::all_of(std::begin(k_optional), std::end(k_optional), begins_at_octet));
+
 constexpr std::size_t k_ipv6_words = 8;
 static_assert(k_ipv6_words + std::size(k_common) + std::size(k_optional) == k_max_dimensions);
 

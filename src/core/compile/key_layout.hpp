@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <set>
 
-/// What the inner nodes of the decision trees can look at.
+/// What the inner nodes of decision trees and the columns of bit vectors can look at.
 namespace rudder {
 
 /// What a dimension of the key is about.
@@ -20,7 +20,7 @@ enum class Field : std::uint8_t {
 struct Dimension {
     Field field = Field::src;
     std::uint8_t word = 0;
-    std::uint8_t shift = 0;
+    std::uint8_t shift = 0;     ///< a multiple of 8: columns are of octets
     std::uint8_t bits = 0;
     bool has_threshold = false;  ///< a 16-bit window from `shift` on holds no bits of other fields
 

@@ -64,7 +64,11 @@ std::vector<SamplePoint> sample_points(const BoxSet& set) {
     return points;
 }
 
-bool is_inside(const BoxSet& set, std::uint32_t box, const SamplePoint& point) {
+bool is_match(const BoxSet& set, std::uint32_t box, const SamplePoint& point) {
+    const Box& asked = set.boxes[box];
+    if (set.fields_of(box).opaque != k_no_conditions || asked.not_src != k_nothing_excluded || asked.not_dst != k_nothing_excluded) {
+        return false;
+    }
     for (std::size_t d = 0; d < set.layout().count(); ++d) {
         const auto is_within = [value = point.values[d]](const ValueRange& range) {
             return value >= range.first && value <= range.last;

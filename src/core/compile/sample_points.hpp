@@ -18,10 +18,10 @@ struct SamplePoint {
     rudder_key key{};
 };
 
-/// Points in some hundreds of the boxes, and the same to other destinations. Deterministic.
+/// Points in up to some hundreds of the boxes, and the same to other destinations. Deterministic.
 [[nodiscard]] std::vector<SamplePoint> sample_points(const BoxSet& set);
 
-/// Does the point lie in the box? What a box excludes and what is no dimension is not looked at.
-[[nodiscard]] bool is_inside(const BoxSet& set, std::uint32_t box, const SamplePoint& point);
+/// Does a packet there match for sure? It lies in the box, and the box asks for nothing that is no dimension and excludes nothing.
+[[nodiscard]] bool is_match(const BoxSet& set, std::uint32_t box, const SamplePoint& point);
 
 }  // namespace rudder

@@ -13,7 +13,7 @@ constexpr const char* k_meaning =
     "ns above the empty program, median over the rounds:\n"
     "  lin64  linear scan of 64 rules of the same kind, all fields, with headers of its own;  lin5: their 5-tuples "
     "alone\n"
-    "  walk   this set's decision trees\n"
+    "  walk   this set as it is compiled: bit vectors or decision trees\n"
     "empty    the empty program's own run: fetch a header, note a result\n"
     "x        walk to lin64, median of the rounds' own ratios;  best: of the best rounds;  run: of whole runs, empty "
     "included\n"

@@ -211,6 +211,37 @@ TEST_CASE("columns tell boxes apart that differ in octets") {
     }
 }
 
+TEST_CASE("a rule for all packets that may yet refuse them does not blind the choice of columns") {
+    Match fragments, outside;
+    RareMatch rare;
+    rare.fragment = 2 | 4;
+    fragments.rare = rare;
+    Exclusion excluded;
+    excluded.dst = {prefix("172.16.0.0/12")};
+    outside.excluded = excluded;
+    for (const Match& first : {fragments, outside}) {
+        BoxSet set(IpFamily::v4, {}, {});
+        Rule wide = rule("wide", RuleType::drop, "any");
+        wide.match = first;
+        add_boxes(set, wide, 0, {{0, 0}});
+        for (std::uint32_t i = 1; i < RUDDER_VECTOR_BOXES; ++i) {
+            Rule narrow = rule("narrow", RuleType::drop, "any");
+            narrow.match.dst = {prefix("10." + std::to_string(i) + ".0.0/16")};
+            add_boxes(set, narrow, i, {{0, 0}});
+        }
+        REQUIRE(set.boxes.size() == RUDDER_VECTOR_BOXES);
+        const auto vectors = build_bit_vectors(set, sample_points(set));
+        REQUIRE(vectors.has_value());
+        Random random(1);
+        for (std::uint32_t box = 1; box < set.boxes.size(); ++box) {
+            std::uint64_t left = ~std::uint64_t{0};
+            const rudder_key key = key_of(set, some_point(random, set, box));
+            for (const BitVectors::Column& column : vectors->columns) left &= left_by(column, key);
+            CHECK(left == (std::uint64_t{1} << box | 1));
+        }
+    }
+}
+
 TEST_CASE("no bit is left for a box that does not exist") {
     const BoxSet set = boxes_by_port({{{1, 1}}, {{2, 3}}, {{4, 500}}});
     const auto vectors = build_bit_vectors(set, sample_points(set));
