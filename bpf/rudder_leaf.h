@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
 /*
- * What the classifier compares a packet with in the end: one entry for each box of a rule, which states every field of it but lists
- * (rudder_extension.h). Pure, for BPF and for the host.
+ * What the classifier compares a packet with in the end: one entry for each box of a rule, which states every field of it but
+ * what rudder_extension.h has. Pure, for BPF and for the host.
  */
 #pragma once
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
 /*
  * How the blob holds a small set: bit vectors. A column belongs to one octet of the packed key and says for each value of it which
- * boxes that leaves; the boxes that all columns leave are candidates, and the first of them that matches is the answer. No step
- * depends on the one before, so that a header nobody has seen costs no branch that the processor foresees wrongly, and lines
- * of memory are waited for together. Columns are a filter, the entries say the truth.
+ * boxes that leaves; the boxes that all columns leave are candidates, and the first of them that matches is the answer. No column
+ * waits for another, so that their lines of memory are waited for together, and the one branch that depends on the header is
+ * whether the first candidate matches. Columns are a filter, the entries say the truth.
  *
  * *Source*: Lakshman and Stiliadis, "High-Speed Policy-based Packet Forwarding Using Efficient Multi-dimensional Range Matching",
  * SIGCOMM 1998; exact vectors of whole fields there, of octets here.

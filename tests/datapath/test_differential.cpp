@@ -388,7 +388,7 @@ TEST_CASE("kernel and model treat a million random packets under random policies
         WARN("IPv" << (family == 0 ? 4 : 6) << ": " << tally.by_few[family] << " policies by bit vectors of up to 32 boxes, "
              << tally.by_many[family] << " of up to 64, " << tally.by_trees[family] << " by trees");
         REQUIRE(tally.by_few[family] > tally.compared / 1000);
-        REQUIRE(std::min(tally.by_many[family], tally.by_trees[family]) >= tally.compared / 30000);
+        REQUIRE((tally.compared < 30000 || std::min(tally.by_many[family], tally.by_trees[family]) > tally.compared / 30000));
     }
     REQUIRE(tally.steered > tally.compared / 30);
     REQUIRE(tally.grouped > tally.compared / 200);

@@ -13,7 +13,7 @@ Status write_classifier(BlobWriter& blob, const BoxSet& set, Extensions& extensi
     const bool is_v4 = set.family == IpFamily::v4;
     const auto packets = sample_points(set);
     const auto vectors = build_bit_vectors(set, packets);
-    const auto forest = build_forest(set, !vectors);
+    const auto forest = build_forest(set, !vectors);  // without hard work where there is another way
     if (vectors && (!forest || vectors->price < forest_price(set, *forest, packets))) {
         (is_v4 ? header.vectors_v4 : header.vectors_v6) = write_bit_vectors(blob, set, *vectors, extensions);
         return {};
