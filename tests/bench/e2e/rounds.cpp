@@ -17,8 +17,8 @@ class Runner {
 public:
     Runner(Generator& generator, double burst_ms) : generator_(generator), burst_ms_(burst_ms) {}
 
-    /// One burst of a contender, after a short one that warms it up. The first of all says how many frames take the
-    /// time wanted.
+    /// One burst of a contender, after one that warms it up: since its last turn the others have had the caches. The
+    /// first of all says how many frames take the time wanted.
     Result<double> run(const Contender& contender, Standing& standing) {
         generator_.set_trace(contender.trace);
         if (auto status = contender.start(); !status) return status.error().within("start " + contender.name);
@@ -36,15 +36,20 @@ private:
         const auto batch = std::min(64u, std::max(1u, k_queue_places / contender.copies));
         std::uint32_t& frames = frames_[&contender];
         const bool is_first = frames == 0;
-        auto warm =
-            generator_.send(is_first ? k_least_frames : std::max(k_least_frames, frames / 8), batch, contender.copies);
+        auto warm = generator_.send(is_first ? k_least_frames : warming(contender, frames), batch, contender.copies);
         if (!warm) return warm;
         if (is_first) {
             const double wanted = burst_ms_ * 1e6 / (warm->ns_per_frame() * contender.copies);
             frames = static_cast<std::uint32_t>(std::clamp(wanted, double{k_least_frames}, double{k_most_frames}));
-            if (auto again = generator_.send(frames / 8, batch, contender.copies); !again) return again;
+            if (auto again = generator_.send(warming(contender, frames), batch, contender.copies); !again) return again;
         }
         return generator_.send(frames, batch, contender.copies);
+    }
+
+    /// Every header once, but no longer than the burst itself.
+    static std::uint32_t warming(const Contender& contender, std::uint32_t frames) {
+        const auto headers = static_cast<std::uint32_t>(std::min<std::size_t>(contender.trace.size(), k_most_frames));
+        return std::min(frames, std::max({k_least_frames, frames / 8, headers}));
     }
 
     Generator& generator_;

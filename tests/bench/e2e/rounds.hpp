@@ -25,7 +25,7 @@ struct Standing {
 /// How much to run. *Units*: counts, and milliseconds of one burst.
 struct E2eEffort {
     std::uint32_t rounds = 15;
-    double burst_ms = 40;
+    double burst_ms = 100;
 };
 
 /// Runs all contenders in turn, `unit` after every few of them. The unit stands first in the result.
