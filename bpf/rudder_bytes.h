@@ -99,6 +99,15 @@ static __always_inline __u16 rudder_load16(const void *at)
 	return RUDDER_SWAP16(rudder_load16_be(at));
 }
 
+/* 1 if any bit is set, else 0, without a branch: for what no processor foresees. */
+static __always_inline __u64 rudder_is_set(__u64 bits)
+{
+	__u64 top = bits | -bits;
+
+	RUDDER_OPAQUE(top);
+	return top >> 63;
+}
+
 /* Folds a one's complement sum of 32-bit words to 32 bits, and to 16. */
 static __always_inline __u32 rudder_sum_fold32(__u64 sum)
 {

@@ -135,7 +135,7 @@ static __always_inline const struct rudder_flow *rudder_find_flow4(const struct 
 	if (!cache)
 		return NULL;
 	kept = rudder_flow_at(cache, place);
-	kept += rudder_flow_differs4(kept, &flow) != 0;
+	kept += rudder_is_set(rudder_flow_differs4(kept, &flow));
 	if (!rudder_flow_differs4(kept, &flow)) {
 		cache->hits++;
 		if (direction == RUDDER_INGRESS && rudder_may_be_own4(header, data + 26))
@@ -166,7 +166,7 @@ static __always_inline const struct rudder_flow *rudder_find_flow6(const struct 
 	if (!cache)
 		return NULL;
 	kept = rudder_flow_at(cache, place);
-	kept += rudder_flow_differs6(kept, &flow) != 0;
+	kept += rudder_is_set(rudder_flow_differs6(kept, &flow));
 	if (!rudder_flow_differs6(kept, &flow)) {
 		cache->hits++;
 		if (direction == RUDDER_INGRESS && rudder_may_be_own6(header, data + 22))

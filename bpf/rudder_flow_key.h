@@ -18,7 +18,7 @@
 
 static __always_inline int rudder_has_flows(__u8 protocol)
 {
-	return protocol == RUDDER_IP_TCP || protocol == RUDDER_IP_UDP;
+	return rudder_is_tcp_or_udp(protocol);
 }
 
 /* Ethertype, version, IPv4 header length, fragment fields and protocol of a frame of at least RUDDER_FLOW4_LINEAR bytes. */
@@ -55,9 +55,9 @@ static __always_inline void rudder_flow_key6(const __u8 *data, const struct rudd
 /* The parser's own verdict on the lengths of a frame that has a flow of TCP or UDP: nonzero if they are good. */
 static __always_inline int rudder_is_flow_whole(__u64 fields, __u32 ip_bytes, __u32 total, __u32 frame_bytes)
 {
-	__u32 is_tcp = (__u8)(fields >> 40) == RUDDER_IP_TCP;
+	__u32 is_tcp = rudder_is_tcp((__u8)(fields >> 40));
 
-	return total >= ip_bytes + (is_tcp ? RUDDER_TCP_BYTES : RUDDER_UDP_BYTES) && total <= frame_bytes - RUDDER_ETH_BYTES;
+	return total >= ip_bytes + rudder_least_transport(is_tcp) && total <= frame_bytes - RUDDER_ETH_BYTES;
 }
 
 /* Every bit of a product's top has something of every bit below it. */

@@ -141,17 +141,17 @@ static __always_inline int rudder_finish_plain(const struct rudder_frame *frame,
 	const __u8 *transport = frame->data + RUDDER_ETH_BYTES + plain->ip_bytes;
 	__u16 offset = (__u16)(RUDDER_ETH_BYTES + plain->ip_bytes);
 	__u32 bytes = plain->l3_bytes - plain->ip_bytes;
-	int is_tcp = plain->protocol == RUDDER_IP_TCP;
+	__u32 is_tcp = rudder_is_tcp(plain->protocol);
 
-	if (!is_tcp && plain->protocol != RUDDER_IP_UDP) {
+	if (!rudder_is_tcp_or_udp(plain->protocol)) {
 		rudder_store_plain(packet, plain, 0, 0, RUDDER_L4_NO_CHECKSUM);
 		return rudder_parse_transport(frame, packet, offset, bytes) == RUDDER_PARSE_OK;
 	}
-	if (bytes < (is_tcp ? RUDDER_TCP_BYTES : RUDDER_UDP_BYTES) || transport + 4 > frame->data_end)
+	if (bytes < rudder_least_transport(is_tcp) || transport + 4 > frame->data_end)
 		return 0;
 	plain->flags |= RUDDER_PKT_HAS_PORTS;
 	rudder_store_plain(packet, plain, rudder_load32_be(transport), offset,
-			   is_tcp ? RUDDER_TCP_CHECKSUM : RUDDER_UDP_CHECKSUM);
+			   (__u8)(RUDDER_UDP_CHECKSUM + is_tcp * (RUDDER_TCP_CHECKSUM - RUDDER_UDP_CHECKSUM)));
 	return 1;
 }
 

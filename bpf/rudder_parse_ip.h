@@ -64,6 +64,30 @@ enum {
 	RUDDER_IP_UDPLITE = 136,
 };
 
+/* Most packets are one or the other, and which no processor foresees: so they are told apart without a branch. */
+static __always_inline __u32 rudder_is_tcp_or_udp(__u8 protocol)
+{
+	__u32 other = (__u32)(protocol ^ RUDDER_IP_TCP) * (__u32)(protocol ^ RUDDER_IP_UDP);
+
+	RUDDER_OPAQUE(other);
+	return other == 0;
+}
+
+/* 1 for TCP, else 0. */
+static __always_inline __u32 rudder_is_tcp(__u8 protocol)
+{
+	__u32 is_tcp = ((__u32)(protocol ^ RUDDER_IP_TCP) - 1) >> 31;
+
+	RUDDER_OPAQUE(is_tcp);
+	return is_tcp;
+}
+
+/* Bytes of a transport header that is TCP's (1) or UDP's (0). */
+static __always_inline __u32 rudder_least_transport(__u32 is_tcp)
+{
+	return RUDDER_UDP_BYTES + is_tcp * (RUDDER_TCP_BYTES - RUDDER_UDP_BYTES);
+}
+
 /* Least bytes of a transport header we must see, and where its checksum lies. The checksums counted here are those
  * with a pseudo-header; the others (SCTP, ICMP) do not change when addresses do. */
 struct rudder_transport_form {
