@@ -66,6 +66,15 @@ static __always_inline void rudder_store32_be(void *at, __u32 value_be)
 #endif
 }
 
+static __always_inline void rudder_store64_be(void *at, __u64 value_be)
+{
+#ifdef __bpf__
+	*(__u64 *)at = value_be;
+#else
+	__builtin_memcpy(at, &value_be, sizeof(value_be));
+#endif
+}
+
 /* Four wire bytes as a word in memory order. */
 static __always_inline __u32 rudder_word(__u8 b0, __u8 b1, __u8 b2, __u8 b3)
 {

@@ -82,42 +82,28 @@ __attribute__((noinline)) int rudder_can_forward(struct __sk_buff *skb, __u32 ne
 	return rudder_read_way(next_hop, &way) == RUDDER_REASON_NONE && rudder_is_way_open(skb, &way);
 }
 
-/* The new TTL; negative: it has expired. */
-static __always_inline int rudder_forward_ttl(__u8 ttl, __u32 how)
+/* Has it not enough TTL or hop limit left to be sent on? */
+static __always_inline int rudder_is_forward_expired(__u8 ttl, __u32 how)
 {
-	if (how & RUDDER_FORWARD_DECREMENT)
-		return ttl <= 1 ? -1 : ttl - 1;
-	return how & RUDDER_FORWARD_SET ? (__u8)how : ttl;
+	return how & RUDDER_FORWARD_DECREMENT && ttl <= 1;
 }
 
-/* The word of TTL, protocol and checksum with another TTL. *Source*: RFC 1624, equation 3. */
-static __always_inline __u32 rudder_forward_ttl_word(__u32 word_be, __u8 ttl)
+/* Returns enum rudder_reason. `ip`: all of the header. */
+static __always_inline int rudder_forward_ipv4(__u8 *ip, __u32 how)
 {
-	__u32 changed_be = rudder_set_byte(word_be, 0, ttl);
-	__u32 sum = (rudder_second_half(word_be) ^ 0xffffu) + (rudder_first_half(word_be) ^ 0xffffu) +
-		    rudder_first_half(changed_be);
+	__u32 word = rudder_load32_be(ip + 8);
+	__u64 sum = word;
 
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return rudder_set_second_half(changed_be, (__u16)~sum);
-}
-
-/* Returns enum rudder_reason. */
-static __always_inline int rudder_forward_ipv4(__u8 *ip, const __u8 *end, __u32 how)
-{
-	__u64 sum = 0;
-	int ttl;
-
-	if (ip + RUDDER_IPV4_BYTES > end)
-		return RUDDER_REASON_SHORT;
-	ttl = rudder_forward_ttl(ip[8], how);
-	if (ttl < 0)
+	if (rudder_is_forward_expired(rudder_get_byte(word, 0), how))
 		return RUDDER_REASON_TTL_EXPIRED;
 	for (int i = 0; i < 5; i++)
-		sum += rudder_load32_be(ip + i * 4);
+		sum += i == 2 ? 0 : rudder_load32_be(ip + i * 4);
 	if (!rudder_is_header_sum_good(sum))
 		return RUDDER_REASON_MALFORMED;
-	rudder_store32_be(ip + 8, rudder_forward_ttl_word(rudder_load32_be(ip + 8), (__u8)ttl));
+	if (how & RUDDER_FORWARD_DECREMENT)
+		rudder_store32_be(ip + 8, rudder_ttl_word_less_one(word));
+	else if (how & RUDDER_FORWARD_SET)
+		rudder_store32_be(ip + 8, rudder_ttl_word_with(word, (__u8)how));
 	return RUDDER_REASON_NONE;
 }
 
@@ -125,15 +111,19 @@ static __always_inline int rudder_forward_ipv4(__u8 *ip, const __u8 *end, __u32 
 static __always_inline int rudder_forward_ipv6(struct __sk_buff *skb, __u8 *ip, const __u8 *end, __u32 how)
 {
 	__u32 before, after;
-	int ttl;
+	__u8 hop_limit;
 
 	if (ip + RUDDER_IPV6_BYTES > end)
 		return RUDDER_REASON_SHORT;
-	ttl = rudder_forward_ttl(ip[7], how);
-	if (ttl < 0)
-		return RUDDER_REASON_TTL_EXPIRED;
 	before = rudder_load32_be(ip + 4);
-	after = rudder_set_byte(before, 3, (__u8)ttl);
+	hop_limit = rudder_get_byte(before, 3);
+	if (rudder_is_forward_expired(hop_limit, how))
+		return RUDDER_REASON_TTL_EXPIRED;
+	if (how & RUDDER_FORWARD_DECREMENT)
+		hop_limit--;
+	else if (how & RUDDER_FORWARD_SET)
+		hop_limit = (__u8)how;
+	after = rudder_set_byte(before, 3, hop_limit);
 	rudder_store32_be(ip + 4, after);
 	bpf_csum_update(skb, rudder_sum_fold32(rudder_sum_replace(before, after)));
 	return RUDDER_REASON_NONE;
@@ -145,20 +135,19 @@ static __always_inline int rudder_change_forward(struct __sk_buff *skb, const st
 	__u8 *data = (__u8 *)(long)skb->data;
 	const __u8 *end = (const __u8 *)(long)skb->data_end;
 	__u32 how = skb->cb[RUDDER_CB_HOW];
-	__u32 macs[3];
 	int reason;
 
-	if (data + RUDDER_ETH_BYTES > end)
+	if (data + RUDDER_ETH_BYTES + RUDDER_IPV4_BYTES > end)
 		return RUDDER_REASON_SHORT;
 	if (rudder_load16_be(data + 12) == RUDDER_SWAP16(RUDDER_ETHERTYPE_IPV4))
-		reason = rudder_forward_ipv4(data + RUDDER_ETH_BYTES, end, how);
+		reason = rudder_forward_ipv4(data + RUDDER_ETH_BYTES, how);
 	else
 		reason = rudder_forward_ipv6(skb, data + RUDDER_ETH_BYTES, end, how);
 	if (reason != RUDDER_REASON_NONE)
 		return reason;
-	rudder_set_macs(macs, way->dst, way->src);
-	for (int i = 0; i < 3; i++)
-		rudder_store32_be(data + i * 4, macs[i]);
+	/* The kernel soon loads the first eight bytes at once, and would wait for two stores of four. */
+	rudder_store64_be(data, rudder_first_of_macs(way->dst, way->src));
+	rudder_store32_be(data + 8, rudder_rest_of_macs(way->src));
 	return RUDDER_REASON_NONE;
 }
 

@@ -190,8 +190,33 @@ static __always_inline __u16 rudder_rewrite_checksum(const struct rudder_packet 
 	return rudder_zero_means_none(packet) && result == 0 ? 0xffff : result;
 }
 
-/* Does the IPv4 header sum up? `sum` is that of all its 32-bit words. */
+/* The word of TTL, protocol and header checksum with another TTL. *Source*: RFC 1624, equation 3. */
+static __always_inline __u32 rudder_ttl_word_with(__u32 word_be, __u8 ttl)
+{
+	__u32 changed_be = rudder_set_byte(word_be, 0, ttl);
+	__u32 sum = (rudder_second_half(word_be) ^ 0xffffu) + (rudder_first_half(word_be) ^ 0xffffu) +
+		    rudder_first_half(changed_be);
+
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return rudder_set_second_half(changed_be, (__u16)~sum);
+}
+
+/* The same with a TTL that is less by one, and was not 0: the checksum is more by as much, in one's complement. *Source*: RFC 1141,
+ * with the zero of RFC 1624. */
+static __always_inline __u32 rudder_ttl_word_less_one(__u32 word_be)
+{
+	__u32 one_be = rudder_word(1, 0, 0, 0);
+	__u32 checksum = rudder_second_half(word_be) + rudder_first_half(one_be);
+
+	checksum += (checksum + 1) >> 16;
+	return rudder_set_second_half(word_be, (__u16)checksum) - one_be;
+}
+
+/* Does the IPv4 header sum up? `sum` is that of all its 32-bit words. It does if the sum folds to 0xffff, that is, if it is a
+ * multiple of 65535 but not 0: then, and only then, the product with the inverse of 65535 modulo 2^64 is the quotient, from 1 to
+ * (2^64 - 1) / 65535. *Source*: Granlund and Montgomery, "Division by Invariant Integers using Multiplication", 1994, section 9. */
 static __always_inline int rudder_is_header_sum_good(__u64 sum)
 {
-	return rudder_sum_fold16(sum) == 0xffff;
+	return sum * 0xfffefffefffeffffull - 1 < 0x0001000100010001ull;
 }

@@ -133,18 +133,34 @@ static __always_inline __u64 rudder_mac_of(__u64 word)
 #endif
 }
 
-/* Packs both MACs, each in the first six bytes of its word, one behind the other. */
-static __always_inline void rudder_set_macs(__u32 *macs, __u64 dst, __u64 src)
+/* Two MACs, each in the first six bytes of its word, one behind the other: the first eight bytes of that, and the last four, as
+ * they lie in memory. */
+static __always_inline __u64 rudder_first_of_macs(__u64 dst, __u64 src)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	macs[0] = (__u32)dst;
-	macs[1] = (__u32)(dst >> 32 & 0xffff) | (__u32)src << 16;
-	macs[2] = (__u32)(src >> 16);
+	return (dst & 0x0000ffffffffffffull) | src << 48;
 #else
-	macs[0] = (__u32)(dst >> 32);
-	macs[1] = (__u32)(dst & 0xffff0000u) | (__u32)(src >> 48);
-	macs[2] = (__u32)(src >> 16);
+	return (dst & 0xffffffffffff0000ull) | src >> 48;
 #endif
+}
+
+static __always_inline __u32 rudder_rest_of_macs(__u64 src)
+{
+	return (__u32)(src >> 16);
+}
+
+static __always_inline void rudder_set_macs(__u32 *macs, __u64 dst, __u64 src)
+{
+	__u64 first = rudder_first_of_macs(dst, src);
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	macs[0] = (__u32)first;
+	macs[1] = (__u32)(first >> 32);
+#else
+	macs[0] = (__u32)(first >> 32);
+	macs[1] = (__u32)first;
+#endif
+	macs[2] = rudder_rest_of_macs(src);
 }
 
 /* The group MAC of a multicast destination, in the layout of rudder_next_hop.dst. *Source*: RFC 1112, RFC 2464. */
