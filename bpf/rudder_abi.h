@@ -180,6 +180,7 @@ enum rudder_action {
  * short way without a look at it. As bits of RUDDER_FORWARD_*, RUDDER_RULE_FORWARD_SHIFT lower: */
 #define RUDDER_RULE_FORWARDS 0x10u
 #define RUDDER_RULE_DECREMENTS 0x20u /* RUDDER_TTL_DECREMENT, else RUDDER_TTL_KEEP */
+#define RUDDER_RULE_AT_ONCE 0x40u    /* ... and it has no limit */
 #define RUDDER_RULE_MEETS_HOOK 0x80u /* RUDDER_TARGET_MEETS_HOOK */
 #define RUDDER_RULE_FORWARD_SHIFT 4u
 

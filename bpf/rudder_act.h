@@ -146,6 +146,7 @@ static __always_inline void rudder_forward_by_target(struct __sk_buff *skb, cons
 {
 	const struct rudder_target *target = rudder_target_at(blob, rule->first_target);
 	__s64 taken;
+	__u32 how;
 
 	if (target && target->flags & RUDDER_TARGET_GROUP) {
 		taken = rudder_taken_target(blob, rule->first_target);
@@ -153,35 +154,42 @@ static __always_inline void rudder_forward_by_target(struct __sk_buff *skb, cons
 	}
 	if (!target || target->flags & RUDDER_TARGET_LONG_WAY || !rudder_can_forward(skb, target->next_hop))
 		return;
+	how = rudder_forward_how(target, s->direction);
+	if (target->counter_slot != RUDDER_NO_SLOT)
+		how |= RUDDER_FORWARD_TARGET;
 	skb->cb[RUDDER_CB_TARGET_SLOT] = target->counter_slot;
-	rudder_order_forward(skb, target->next_hop, rudder_forward_how(target, s->direction), s->mark);
+	rudder_order_forward(skb, target->next_hop, how, s->mark);
 	bpf_tail_call(skb, &stages, RUDDER_STAGE_FORWARD);
 }
 
+/* What rudder_forward is to do by a rule with RUDDER_RULE_FORWARDS. */
+static __always_inline __u32 rudder_forward_how_of(const struct rudder_rule *rule, __u32 direction)
+{
+	__u32 how = (__u32)rule->flags << RUDDER_RULE_FORWARD_SHIFT & (RUDDER_FORWARD_DECREMENT | RUDDER_MARK_FRESH);
+
+	return direction == RUDDER_EGRESS ? how & ~RUDDER_FORWARD_DECREMENT : how;
+}
+
 /* Takes the short way if the packet can; returns if it cannot. Whether the way is open rudder_forward sees: to ask before costs each
- * packet more than to be turned down costs a few. Those that are larger than most MTUs are asked for, and so are flows to be
+ * packet more than to be turned down costs a few. It is asked for frames that are not as most are, and for flows to be
  * kept: a closed way would turn down all of their packets. What rudder_forward has turned down before does not go there again. */
 static __always_inline void rudder_try_forward(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s,
 					       const struct rudder_rule *rule)
 {
 	__u32 how;
 
-	if (!rudder_is_plain_frame(s) || skb->cb[RUDDER_CB_DIRECTION] & RUDDER_CB_UNCACHED)
+	if (!rudder_is_plain_frame(s) || s->odd & RUDDER_ODD_UNCACHED)
 		return;
 	skb->cb[RUDDER_CB_RULE_SLOT] = rule->counter_slot;
 	if (!(rule->flags & RUDDER_RULE_FORWARDS)) {
 		rudder_forward_by_target(skb, blob, s, rule);
 		return;
 	}
-	how = (__u32)rule->flags << RUDDER_RULE_FORWARD_SHIFT & (RUDDER_FORWARD_DECREMENT | RUDDER_MARK_FRESH);
-	if (s->direction == RUDDER_EGRESS)
-		how &= ~RUDDER_FORWARD_DECREMENT;
-	if ((s->flow_place != RUDDER_NO_FLOW || s->frame_bytes > RUDDER_USUAL_FRAME_BYTES) &&
-	    !rudder_can_forward(skb, rule->next_hop))
+	how = rudder_forward_how_of(rule, s->direction);
+	if (s->odd & (RUDDER_ODD_KEEP | RUDDER_ODD_FRAME) && !rudder_can_forward(skb, rule->next_hop))
 		return;
-	skb->cb[RUDDER_CB_TARGET_SLOT] = RUDDER_NO_SLOT;
 	rudder_order_forward(skb, rule->next_hop, how, s->mark);
-	if (s->flow_place != RUDDER_NO_FLOW)
+	if (s->odd & RUDDER_ODD_KEEP)
 		rudder_keep_flow(rule->counter_slot, rule->next_hop | how << 16);
 	bpf_tail_call(skb, &stages, RUDDER_STAGE_FORWARD);
 }
@@ -193,6 +201,21 @@ static __always_inline const struct rudder_rule *rudder_rule_at(const char *blob
 
 	RUDDER_OPAQUE(at);
 	return at > blob_bytes - sizeof(struct rudder_rule) ? NULL : (const struct rudder_rule *)(blob + at);
+}
+
+/* Where there is nothing to ask, the short way in as few steps as there can be: a usual packet, which a steer without limit sends on
+ * as its rule says. Returns if that is not so. */
+static __always_inline void rudder_forward_at_once(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s,
+						   __u32 rank)
+{
+	const struct rudder_rule *rule = rudder_rule_at(blob, rank);
+
+	if (!rule || !(rule->flags & RUDDER_RULE_AT_ONCE))
+		return;
+	s->rank = rank;
+	skb->cb[RUDDER_CB_RULE_SLOT] = rule->counter_slot;
+	rudder_order_forward(skb, rule->next_hop, rudder_forward_how_of(rule, s->direction), 0);
+	bpf_tail_call(skb, &stages, RUDDER_STAGE_FORWARD);
 }
 
 /* A packet that the rule of this rank matched: refuses it, takes the short way, or goes on to rudder_act. */
@@ -232,7 +255,7 @@ static __always_inline int rudder_act_by(struct __sk_buff *skb, const char *blob
 		if (rudder_is_excess(skb, blob, s, rule))
 			return rule->flags & RUDDER_RULE_EXCESS_DROPS ? RUDDER_DROP : RUDDER_NEXT;
 		if (rule->action == RUDDER_ACTION_STEER && rule->limit) {
-			s->flow_place = RUDDER_NO_FLOW;
+			s->odd &= ~RUDDER_ODD_KEEP;
 			rudder_try_forward(skb, blob, s, rule);
 		}
 	}

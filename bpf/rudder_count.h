@@ -11,13 +11,13 @@ static __always_inline int rudder_add_traffic(__u32 slot, __u32 bytes)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	char *own = bpf_map_lookup_elem(&counters, &cpu);
-	__u64 at = (__u64)slot * sizeof(struct rudder_counter);
 	struct rudder_counter *counter;
+	__u64 at = slot;
 
 	RUDDER_OPAQUE(at);
-	if (!own || at > (__u64)counter_slots * sizeof(*counter) - sizeof(*counter))
+	if (!own || at >= counter_slots)
 		return -1;
-	counter = (struct rudder_counter *)(own + at);
+	counter = (struct rudder_counter *)(own + at * sizeof(*counter));
 	counter->packets++;
 	counter->bytes += bytes;
 	return 0;

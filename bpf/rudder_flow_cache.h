@@ -17,7 +17,6 @@
 #include "rudder_own_source.h"
 
 #define RUDDER_PACKET_OTHERHOST 3
-#define RUDDER_NO_FLOW 0xffffffffu
 #define RUDDER_FLOW_LEAST_WINDOW 256u /* misses; a power of two */
 #define RUDDER_FLOW_FIRST_REST 4u     /* 2^4 windows, then twice as many each time ... */
 #define RUDDER_FLOW_LONGEST_REST 8u   /* up to 2^8 */
@@ -46,7 +45,7 @@ __attribute__((noinline)) int rudder_keep_flow(__u32 rule_slot, __u32 way)
 	struct rudder_flow_cache *cache = rudder_flows_here();
 	struct rudder_flow *kept;
 
-	if (!s || !cache || s->is_stale || !rudder_is_flow_lasting(&s->packet))
+	if (!s || !cache || s->odd & RUDDER_ODD_STALE || !rudder_is_flow_lasting(&s->packet))
 		return 0;
 	kept = rudder_flow_at(cache, s->flow_place);
 	if (kept->generation == s->generation && (kept[1].generation != s->generation || cache->misses & 1))
@@ -61,7 +60,7 @@ __attribute__((noinline)) int rudder_keep_flow(__u32 rule_slot, __u32 way)
 
 static __always_inline void rudder_keep_unmatched(const struct rudder_scratch *s)
 {
-	if (s->flow_place != RUDDER_NO_FLOW)
+	if (s->odd & RUDDER_ODD_KEEP)
 		rudder_keep_flow(RUDDER_NO_SLOT, 0);
 }
 
@@ -146,6 +145,7 @@ static __always_inline const struct rudder_flow *rudder_find_flow4(const struct 
 	s->flow.fields = flow.fields;
 	s->flow.ifindex = flow.ifindex;
 	s->flow_place = place;
+	s->odd = RUDDER_ODD_KEEP;
 	rudder_note_miss(header, s, cache);
 	return NULL;
 }
@@ -178,12 +178,13 @@ static __always_inline const struct rudder_flow *rudder_find_flow6(const struct 
 	s->flow.fields = flow.fields;
 	s->flow.ifindex = flow.ifindex;
 	s->flow_place = place;
+	s->odd = RUDDER_ODD_KEEP;
 	rudder_note_miss(header, s, cache);
 	return NULL;
 }
 
 /* The flow of this packet if the cache has it, and its verdict is that of this packet. Else
- * scratch->flow_place, which was RUDDER_NO_FLOW, may be where it is to be kept. */
+ * it may be one to be kept: RUDDER_ODD_KEEP. scratch->odd was 0. */
 static __always_inline const struct rudder_flow *rudder_find_flow(const struct __sk_buff *skb, const struct rudder_blob_header *header,
 								  struct rudder_scratch *s, __u32 direction)
 {
@@ -210,7 +211,6 @@ static __always_inline int rudder_follow_flow(struct __sk_buff *skb, const struc
 	if (flow->rule_slot == RUDDER_NO_SLOT)
 		return RUDDER_NEXT;
 	skb->cb[RUDDER_CB_RULE_SLOT] = flow->rule_slot;
-	skb->cb[RUDDER_CB_TARGET_SLOT] = RUDDER_NO_SLOT;
 	rudder_order_forward(skb, flow->next_hop, flow->how | RUDDER_FORWARD_KEPT, 0);
 	bpf_tail_call(skb, &stages, RUDDER_STAGE_FORWARD);
 	return rudder_leave_cache(skb);

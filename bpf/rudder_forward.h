@@ -19,7 +19,7 @@
 
 /* Words of skb->cb between the programs. */
 #define RUDDER_CB_RULE_SLOT 0
-#define RUDDER_CB_TARGET_SLOT 1
+#define RUDDER_CB_TARGET_SLOT 1 /* with RUDDER_FORWARD_TARGET */
 #define RUDDER_CB_NEXT_HOP 2  /* index into the next-hop table | new mark << 16 */
 #define RUDDER_CB_HOW 3       /* RUDDER_FORWARD_* */
 #define RUDDER_CB_DIRECTION 4 /* enum rudder_direction | RUDDER_CB_UNCACHED */
@@ -32,8 +32,10 @@
 #define RUDDER_FORWARD_DECREMENT 0x0200u /* without either it stays */
 #define RUDDER_FORWARD_KEPT 0x0400u      /* all this is from the flow cache */
 /* 0x0800 is RUDDER_MARK_FRESH */
+#define RUDDER_FORWARD_TARGET 0x1000u    /* the target is counted beside the rule */
 
 RUDDER_STATIC_ASSERT(RUDDER_RULE_DECREMENTS << RUDDER_RULE_FORWARD_SHIFT == RUDDER_FORWARD_DECREMENT, "TTL of a rule");
+RUDDER_STATIC_ASSERT(RUDDER_CB_UNCACHED == RUDDER_ODD_UNCACHED, "one bit");
 RUDDER_STATIC_ASSERT(RUDDER_RULE_MEETS_HOOK << RUDDER_RULE_FORWARD_SHIFT == RUDDER_MARK_FRESH, "mark of a rule");
 
 static __always_inline int rudder_is_plain_frame(const struct rudder_scratch *s)
@@ -176,7 +178,7 @@ static __always_inline int rudder_turn_down(struct __sk_buff *skb)
 /* Does what skb->cb says. Returns the verdict. */
 static __always_inline int rudder_forward_packet(struct __sk_buff *skb)
 {
-	__u32 order = skb->cb[RUDDER_CB_NEXT_HOP], target_slot = skb->cb[RUDDER_CB_TARGET_SLOT];
+	__u32 order = skb->cb[RUDDER_CB_NEXT_HOP];
 	struct rudder_way way;
 	int reason;
 
@@ -190,8 +192,8 @@ static __always_inline int rudder_forward_packet(struct __sk_buff *skb)
 	if (reason != RUDDER_REASON_NONE)
 		return rudder_turn_down(skb);
 	rudder_add_traffic(skb->cb[RUDDER_CB_RULE_SLOT], skb->len);
-	if (target_slot != RUDDER_NO_SLOT)
-		rudder_add_traffic(target_slot, skb->len);
+	if (skb->cb[RUDDER_CB_HOW] & RUDDER_FORWARD_TARGET)
+		rudder_add_traffic(skb->cb[RUDDER_CB_TARGET_SLOT], skb->len);
 	skb->tc_index = (__u16)(order >> 16);
 	return (int)bpf_redirect(way.ifindex, 0);
 }

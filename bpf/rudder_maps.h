@@ -140,12 +140,18 @@ struct rudder_way {
 	__u32 reserved;
 };
 
+/* Bits of rudder_scratch.odd below those of a mark. */
+#define RUDDER_ODD_STALE 0x01u    /* another generation was met on the way: start again */
+#define RUDDER_ODD_UNCACHED 0x02u /* the flow cache is not to be asked, nor rudder_forward again */
+#define RUDDER_ODD_FRAME 0x04u    /* a frame that is not plain, or larger than most */
+#define RUDDER_ODD_KEEP 0x08u     /* what becomes of it is to be kept for its flow */
+
 /* One packet's working memory. */
 struct rudder_scratch {
 	/* What every packet needs comes first: few cache lines. */
 	__u64 generation;                /* of the blob this packet is treated by */
 	__u32 frame_bytes;               /* skb->len at the hook */
-	__u32 is_stale;                  /* another generation was met on the way: start again */
+	__u32 odd;                       /* RUDDER_ODD_* | its mark: why it cannot do what most packets do; 0: it can */
 	__u32 direction;
 	__u32 is_layer3_hook;
 	__u32 is_cloning;                /* a clone redirect is under way, and no other packet has used this memory yet */
@@ -156,7 +162,7 @@ struct rudder_scratch {
 	__u8 is_long_way;                /* steer: rudder_forward has turned the packet down */
 	__u32 macs[3];                   /* new destination and source MAC */
 	__u32 flow_rest;                 /* packets that the flow cache is not asked for */
-	__u32 flow_place;                /* of `flow` in the cache; RUDDER_NO_FLOW: it has none */
+	__u32 flow_place;                /* RUDDER_ODD_KEEP: of `flow` in the cache */
 	struct rudder_packet packet;
 	struct rudder_key key;
 	struct rudder_original original;
@@ -178,7 +184,7 @@ struct rudder_scratch {
 	__u32 cut_ifindex;               /* whose egress hook is to cut the copy being cloned, 0: none; see rudder_cut.h */
 	__u32 cut_bytes;                 /* to how many bytes */
 	__u32 is_cut;                    /* it has done so, or need not */
-	struct rudder_flow flow;         /* this packet's, if it has one that is not in the cache */
+	struct rudder_flow flow;         /* RUDDER_ODD_KEEP: this packet's, which is not in the cache */
 	__u64 flow_generation;           /* under which the cache is being judged, and rests */
 	__u64 flow_hits;                 /* of the cache when its use was last judged */
 	__u32 flow_misses;               /* since then */

@@ -27,7 +27,7 @@ static __always_inline const char *rudder_same_blob(struct rudder_scratch *s)
 
 	if (blob && ((const struct rudder_blob_header *)blob)->generation == s->generation)
 		return blob;
-	s->is_stale = 1;
+	s->odd |= RUDDER_ODD_STALE;
 	return NULL;
 }
 

@@ -99,6 +99,7 @@ static __always_inline int rudder_parse_or_pull(struct __sk_buff *skb, struct ru
 	rudder_look_at(skb, s, &frame);
 	if (rudder_parse_plain(&frame, &s->packet))
 		return RUDDER_PARSE_OK;
+	s->odd |= RUDDER_ODD_FRAME;
 	wanted = skb->len < RUDDER_PARSED_BYTES ? skb->len : RUDDER_PARSED_BYTES;
 	result = rudder_parse_packet(skb);
 	if (result != RUDDER_PARSE_SHORT || bpf_skb_pull_data(skb, wanted))
@@ -134,7 +135,7 @@ static __always_inline int rudder_is_ours(struct __sk_buff *skb, struct rudder_s
 {
 	int result;
 
-	if (s->direction == RUDDER_INGRESS && skb->pkt_type == RUDDER_PACKET_OTHERHOST) {
+	if (skb->pkt_type == RUDDER_PACKET_OTHERHOST && s->direction == RUDDER_INGRESS) {
 		rudder_count_reason(RUDDER_REASON_NOT_FOR_US);
 		return 0;
 	}
@@ -219,10 +220,11 @@ static __always_inline void rudder_clear_scratch(struct __sk_buff *skb, struct r
 	*(volatile __u32 *)&s->direction = direction;
 	*(volatile __u32 *)&s->mark = mark;
 	s->frame_bytes = skb->len;
+	if (s->frame_bytes > RUDDER_USUAL_FRAME_BYTES)
+		s->odd |= RUDDER_ODD_FRAME;
 	s->transport_changed = 0;
 	s->is_header_added = 0;
 	s->is_long_way = 0;
-	s->is_stale = 0;
 }
 
 SEC("tc")
@@ -234,7 +236,7 @@ int rudder_classify(struct __sk_buff *skb)
 	const struct rudder_flow *flow;
 	struct rudder_scratch *s;
 	const char *blob;
-	__u32 rank;
+	__u32 odd, rank;
 
 	if (mark & RUDDER_MARK_FRESH)
 		return rudder_let_go(skb, mark, direction);
@@ -244,8 +246,9 @@ int rudder_classify(struct __sk_buff *skb)
 	blob = rudder_active_blob();
 	if (!blob)
 		return RUDDER_NEXT;
-	s->flow_place = RUDDER_NO_FLOW;
-	if (!mark && !(way_here & RUDDER_CB_UNCACHED)) {
+	odd = mark | (way_here & RUDDER_ODD_UNCACHED);
+	s->odd = odd;
+	if (!odd) {
 		flow = rudder_find_flow(skb, (const struct rudder_blob_header *)blob, s, direction);
 		if (flow)
 			return rudder_follow_flow(skb, flow);
@@ -253,7 +256,9 @@ int rudder_classify(struct __sk_buff *skb)
 	rudder_clear_scratch(skb, s, direction, mark);
 	s->generation = ((const struct rudder_blob_header *)blob)->generation;
 	rank = rudder_find_rule(skb, blob, s);
-	if (s->is_stale)
+	if (!s->odd && rank != RUDDER_NO_RULE)
+		rudder_forward_at_once(skb, blob, s, rank);
+	if (s->odd & RUDDER_ODD_STALE)
 		return rudder_start_again(skb, s->mark);
 	return rank == RUDDER_NO_RULE ? RUDDER_NEXT : rudder_begin(skb, blob, s, rank);
 }

@@ -178,7 +178,7 @@ void note_forwarding(const Target& target, const Link* link, const rudder_target
         return;
     }
     rule.next_hop = static_cast<std::uint16_t>(record.next_hop);
-    rule.flags = static_cast<std::uint8_t>(rule.flags | RUDDER_RULE_FORWARDS |
+    rule.flags = static_cast<std::uint8_t>(rule.flags | RUDDER_RULE_FORWARDS | (rule.limit == 0 ? RUDDER_RULE_AT_ONCE : 0u) |
                                            (record.ttl_mode == RUDDER_TTL_DECREMENT ? RUDDER_RULE_DECREMENTS : 0u) |
                                            ((record.flags & RUDDER_TARGET_MEETS_HOOK) != 0 ? RUDDER_RULE_MEETS_HOOK : 0u));
 }
