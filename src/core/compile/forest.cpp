@@ -68,7 +68,7 @@ constexpr std::size_t k_long_dst = 1;
 constexpr std::size_t k_long_src = 2;
 constexpr std::size_t k_both_long = k_long_src + k_long_dst;
 constexpr Division k_by_both = {0, 1, 2, 3};
-constexpr std::array<Division, 3> k_coarser = {{{0, 0, 0, 0}, {0, 1, 0, 1}, {0, 0, 1, 1}}};
+constexpr std::array<Division, 5> k_coarser = {{{0, 0, 0, 0}, {0, 1, 0, 1}, {0, 0, 1, 1}, {0, 1, 2, 2}, {0, 1, 2, 1}}};
 
 /// Some parts may be empty.
 Parts divide_by_length(const BoxSet& set, const Division& division) {
