@@ -46,10 +46,10 @@ private:
         return generator_.send(frames, batch, contender.copies);
     }
 
-    /// Every header once, but no longer than the burst itself.
+    /// Every header at least once.
     static std::uint32_t warming(const Contender& contender, std::uint32_t frames) {
         const auto headers = static_cast<std::uint32_t>(std::min<std::size_t>(contender.trace.size(), k_most_frames));
-        return std::min(frames, std::max({k_least_frames, frames / 8, headers}));
+        return std::max({k_least_frames, frames / 8, headers});
     }
 
     Generator& generator_;
