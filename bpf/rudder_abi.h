@@ -177,12 +177,14 @@ enum rudder_action {
 #define RUDDER_RULE_SAMPLES 0x4u         /* some target wants a sample only */
 #define RUDDER_RULE_EXCESS_DROPS 0x8u    /* what is beyond the limit is dropped, else it goes on untouched */
 /* Steer: the target has a next hop on an Ethernet and changes nothing but MACs and TTL; it is said here once more, and plain frames take the
- * short way without a look at it. As bits of RUDDER_FORWARD_*, RUDDER_RULE_FORWARD_SHIFT lower: */
+ * short way without a look at it. */
 #define RUDDER_RULE_FORWARDS 0x10u
+#define RUDDER_RULE_AT_ONCE 0x40u    /* it does, and has no limit */
 #define RUDDER_RULE_DECREMENTS 0x20u /* RUDDER_TTL_DECREMENT, else RUDDER_TTL_KEEP */
-#define RUDDER_RULE_AT_ONCE 0x40u    /* ... and it has no limit */
 #define RUDDER_RULE_MEETS_HOOK 0x80u /* RUDDER_TARGET_MEETS_HOOK */
+/* The last two as bits of RUDDER_FORWARD_*; the others would be bits that mean something else there. */
 #define RUDDER_RULE_FORWARD_SHIFT 4u
+#define RUDDER_RULE_FORWARD_BITS (RUDDER_RULE_DECREMENTS | RUDDER_RULE_MEETS_HOOK)
 
 /* What to do with a packet that matched. Index = rank. */
 struct rudder_rule {

@@ -165,7 +165,7 @@ static __always_inline void rudder_forward_by_target(struct __sk_buff *skb, cons
 /* What rudder_forward is to do by a rule with RUDDER_RULE_FORWARDS. */
 static __always_inline __u32 rudder_forward_how_of(const struct rudder_rule *rule, __u32 direction)
 {
-	__u32 how = (__u32)rule->flags << RUDDER_RULE_FORWARD_SHIFT & (RUDDER_FORWARD_DECREMENT | RUDDER_MARK_FRESH);
+	__u32 how = (rule->flags & RUDDER_RULE_FORWARD_BITS) << RUDDER_RULE_FORWARD_SHIFT;
 
 	return direction == RUDDER_EGRESS ? how & ~RUDDER_FORWARD_DECREMENT : how;
 }

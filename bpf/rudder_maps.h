@@ -140,10 +140,10 @@ struct rudder_way {
 	__u32 reserved;
 };
 
-/* Bits of rudder_scratch.odd below those of a mark. */
+/* Bits of rudder_scratch.odd, below those of a mark; see rudder_mark.h. */
 #define RUDDER_ODD_STALE 0x01u    /* another generation was met on the way: start again */
 #define RUDDER_ODD_UNCACHED 0x02u /* the flow cache is not to be asked, nor rudder_forward again */
-#define RUDDER_ODD_FRAME 0x04u    /* a frame that is not plain, or larger than most */
+#define RUDDER_ODD_FRAME 0x04u    /* no rudder_is_plain_frame, or larger than most */
 #define RUDDER_ODD_KEEP 0x08u     /* what becomes of it is to be kept for its flow */
 
 /* One packet's working memory. */

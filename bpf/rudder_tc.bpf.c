@@ -99,12 +99,13 @@ static __always_inline int rudder_parse_or_pull(struct __sk_buff *skb, struct ru
 	rudder_look_at(skb, s, &frame);
 	if (rudder_parse_plain(&frame, &s->packet))
 		return RUDDER_PARSE_OK;
-	s->odd |= RUDDER_ODD_FRAME;
 	wanted = skb->len < RUDDER_PARSED_BYTES ? skb->len : RUDDER_PARSED_BYTES;
 	result = rudder_parse_packet(skb);
-	if (result != RUDDER_PARSE_SHORT || bpf_skb_pull_data(skb, wanted))
-		return result;
-	return rudder_parse_packet(skb);
+	if (result == RUDDER_PARSE_SHORT && !bpf_skb_pull_data(skb, wanted))
+		result = rudder_parse_packet(skb);
+	if (!rudder_is_plain_frame(s))
+		s->odd |= RUDDER_ODD_FRAME;
+	return result;
 }
 
 /* Adds to scratch->packet what only some rules look at. A transport header that is not there any more has no fields. */
