@@ -85,7 +85,7 @@ void write_flow_mask(const BoxSet& set, rudder_blob_header& header) {
 }
 
 std::uint32_t flow_places(std::size_t image_bytes) {
-    const std::size_t affordable = std::bit_floor(image_bytes / sizeof(rudder_flow));
+    const std::size_t affordable = std::bit_ceil(image_bytes / sizeof(rudder_flow));
     return static_cast<std::uint32_t>(std::clamp<std::size_t>(affordable, k_least_places, RUDDER_CPU_FLOWS)) - 1;
 }
 
