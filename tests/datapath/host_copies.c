@@ -82,9 +82,44 @@ static void *bpf_map_lookup_elem(const void *map, const void *key)
 	return NULL;
 }
 
+/* What rudder_way.h asks the kernel for besides: never, on the host. */
+static long bpf_skb_vlan_push(void *skb, __u16 protocol_be, __u16 tci)
+{
+	(void)skb;
+	(void)protocol_be;
+	(void)tci;
+	return -1;
+}
+
+static long bpf_skb_vlan_pop(void *skb)
+{
+	(void)skb;
+	return -1;
+}
+
+static long bpf_check_mtu(void *skb, __u32 ifindex, __u32 *mtu_bytes, __s32 difference, __u64 flags)
+{
+	(void)skb;
+	(void)ifindex;
+	(void)mtu_bytes;
+	(void)difference;
+	(void)flags;
+	return -1;
+}
+
+static long bpf_fib_lookup(void *skb, struct bpf_fib_lookup *query, int bytes, __u32 flags)
+{
+	(void)skb;
+	(void)query;
+	(void)bytes;
+	(void)flags;
+	return -1;
+}
+
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
 #include "rudder_store.h"
+#include "rudder_way.h"
 #pragma GCC diagnostic pop
 
 static struct rudder_scratch scratch_memory;
@@ -127,4 +162,19 @@ int host_copies_end(void)
 	if (reason == RUDDER_REASON_NONE)
 		reason = rudder_store_ip(NULL, s, s->original.ip);
 	return reason == RUDDER_REASON_NONE ? rudder_store_ethernet(NULL, s, s->original.macs) : reason;
+}
+
+__u64 host_first_of_macs(__u64 dst, __u64 src)
+{
+	return rudder_first_of_macs(dst, src);
+}
+
+__u32 host_rest_of_macs(__u64 src)
+{
+	return rudder_rest_of_macs(src);
+}
+
+void host_set_macs(__u32 *macs, __u64 dst, __u64 src)
+{
+	rudder_set_macs(macs, dst, src);
 }

@@ -18,6 +18,11 @@ int host_copies_write(const struct rudder_target *target, int failing);
 /* Puts the original back. Returns enum rudder_reason. */
 int host_copies_end(void);
 
+/* rudder_way.h: two MAC addresses, each in the first six bytes of its word, as the words they are stored by. */
+__u64 host_first_of_macs(__u64 dst, __u64 src);
+__u32 host_rest_of_macs(__u64 src);
+void host_set_macs(__u32 *macs, __u64 dst, __u64 src);
+
 #ifdef __cplusplus
 }
 #endif

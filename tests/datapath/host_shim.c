@@ -157,3 +157,48 @@ int host_flow_differs(const struct rudder_flow *a, const struct rudder_flow *b, 
 {
 	return (family == 4 ? rudder_flow_differs4(a, b) : rudder_flow_differs6(a, b)) != 0;
 }
+
+int host_is_header_sum_good(__u64 sum)
+{
+	return rudder_is_header_sum_good(sum);
+}
+
+__u32 host_ttl_word_with(__u32 word_be, __u8 ttl)
+{
+	return rudder_ttl_word_with(word_be, ttl);
+}
+
+__u32 host_ttl_word_less_one(__u32 word_be)
+{
+	return rudder_ttl_word_less_one(word_be);
+}
+
+__u64 host_is_set(__u64 bits)
+{
+	return rudder_is_set(bits);
+}
+
+void host_store64_be(void *at, __u64 value_be)
+{
+	rudder_store64_be(at, value_be);
+}
+
+__u64 host_load64_be(const void *at)
+{
+	return rudder_load64_be(at);
+}
+
+__u32 host_is_tcp_or_udp(__u8 protocol)
+{
+	return rudder_is_tcp_or_udp(protocol);
+}
+
+__u32 host_is_tcp(__u8 protocol)
+{
+	return rudder_is_tcp(protocol);
+}
+
+__u32 host_least_transport(__u32 is_tcp)
+{
+	return rudder_least_transport(is_tcp);
+}

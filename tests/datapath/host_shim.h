@@ -48,6 +48,18 @@ __u32 host_refuse_again(__u32 mark, __u32 action);
 __u32 host_flow_hash(const struct rudder_packet *packet, __u32 fields);
 __u32 host_group_place(__u32 hash);
 
+/* rudder_rewrite.h: the sum of an IPv4 header in words of 32 bits, and its word of TTL, protocol and checksum. */
+int host_is_header_sum_good(__u64 sum);
+__u32 host_ttl_word_with(__u32 word_be, __u8 ttl);
+__u32 host_ttl_word_less_one(__u32 word_be);
+
+/* rudder_bytes.h, rudder_parse_ip.h */
+__u64 host_is_set(__u64 bits);
+void host_store64_be(void *at, __u64 value_be);
+__u64 host_load64_be(const void *at);
+__u32 host_is_tcp_or_udp(__u8 protocol);
+__u32 host_is_tcp(__u8 protocol);
+__u32 host_least_transport(__u32 is_tcp);
 
 /* rudder_flow_key.h: the key of a frame by its bytes, with `header`'s masks. 0: it has none. */
 int host_flow_key(struct host_frame frame, const struct rudder_blob_header *header, __u32 direction, struct rudder_flow *flow);
