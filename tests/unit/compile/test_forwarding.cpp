@@ -56,6 +56,56 @@ TEST_CASE("a rule says its target itself where the short way asks nothing else")
     CHECK((rule_of(compiled(policy({plain}), tunnel), 0).flags & RUDDER_RULE_FORWARDS) == 0);
 }
 
+TEST_CASE("a rule sends on at once where it says its target itself and has no limit") {
+    const Topology world = make_topology(3);
+    const auto flags_of = [&world](const Rule& rule) {
+        return rule_of(compiled(policy({rule}), world), 0).flags & (RUDDER_RULE_FORWARDS | RUDDER_RULE_AT_ONCE);
+    };
+    Rule route = steer("s", "eth0", "eth1"), gateway = route, mac = route, waits = route;
+    gateway.targets[0].next_hop = address("10.0.0.9");
+    mac.targets[0].next_hop_mac = MacAddress{{2, 0, 0, 0, 0, 9}};
+    waits.targets[0].via = "eth9";
+    Rule keeps = gateway, sets = gateway, rewrites = gateway, tags = gateway, copies = gateway;
+    keeps.targets[0].rewrite.ttl = {TtlAction::Mode::keep, 0};
+    sets.targets[0].rewrite.ttl = {TtlAction::Mode::set, 9};
+    rewrites.targets[0].rewrite.dst_port = 7;
+    tags.targets[0].rewrite.vlan = 7;
+    copies.type = RuleType::replicate;
+    const RateLimit limit{RateLimit::Unit::packets, 1000, 10};
+    for (Rule each : {gateway, mac, keeps}) {
+        CHECK(flags_of(each) == (RUDDER_RULE_FORWARDS | RUDDER_RULE_AT_ONCE));
+        each.limit = limit;
+        CHECK(flags_of(each) == RUDDER_RULE_FORWARDS);
+    }
+    for (Rule each : {route, waits, sets, rewrites, tags, copies, rule("p", RuleType::pass, "eth0"), rule("d", RuleType::drop, "eth0")}) {
+        CHECK(flags_of(each) == 0);
+        if (each.type != RuleType::drop) {
+            each.limit = limit;
+            CHECK(flags_of(each) == 0);
+        }
+    }
+    // The limit is that of the rule itself, not of one beside it with the same target.
+    Rule limited = gateway;
+    limited.name = "l";
+    limited.limit = limit;
+    const Image image = compiled(policy({limited, gateway}), world);
+    CHECK((rule_of(image, 0).flags & RUDDER_RULE_AT_ONCE) == 0);
+    CHECK((rule_of(image, 1).flags & RUDDER_RULE_AT_ONCE) != 0);
+}
+
+TEST_CASE("a group never sends on at once") {
+    Rule grouped = steer("s", "eth0", "");
+    grouped.targets[0].group = "g";
+    Policy rules = policy({grouped});
+    Group group;
+    group.name = "g";
+    group.members.resize(1);
+    group.members[0].way.via = "eth1";
+    group.members[0].way.next_hop = address("10.0.0.9");
+    rules.groups = {group};
+    CHECK((rule_of(compiled(rules, make_topology(3)), 0).flags & (RUDDER_RULE_FORWARDS | RUDDER_RULE_AT_ONCE)) == 0);
+}
+
 TEST_CASE("a rule knows that its device has a hook of ours") {
     Rule egress = rule("e", RuleType::drop, "eth1");
     egress.match.direction = Direction::egress;
