@@ -194,6 +194,7 @@ Run Datapath::test_run(int program, const Frame& frame, std::uint32_t ifindex, D
     context.priority = metadata.priority;
     context.tstamp = metadata.timestamp;
     context.cb[0] = tagging;
+    context.cb[1] = context.cb[2] = context.cb[3] = metadata.left_over;
     context.cb[4] = static_cast<std::uint32_t>(direction);
     Run result;
     result.frame.resize(frame.size() + 256);
@@ -217,7 +218,7 @@ Run Datapath::test_run(int program, const Frame& frame, std::uint32_t ifindex, D
     result.frame.resize(options.data_size_out);
     result.verdict = static_cast<int>(options.retval);
     result.nanoseconds = options.duration;
-    result.metadata = {context.mark, context.priority, context.tstamp, 0, false};
+    result.metadata = {context.mark, context.priority, context.tstamp, 0, 0, false};
     return result;
 }
 

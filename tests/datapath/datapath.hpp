@@ -25,6 +25,7 @@ struct Metadata {
     std::uint32_t priority = 0;
     std::uint64_t timestamp = 0;
     std::uint32_t received_on = 0;  ///< device that the packet came in by, if not the one of the hook; not read back
+    std::uint32_t left_over = 0;    ///< what others left in skb->cb, words 1 to 3; not read back
     bool is_summed = false;         ///< CHECKSUM_COMPLETE: the run fails with EBADMSG if the sum is wrong after it; not read back
 };
 
@@ -84,6 +85,8 @@ public:
     /// Lets ICMP errors go at their full rate again.
     void fill_buckets();
     [[nodiscard]] Counts counts() const;
+    /// Where the published policy counts that.
+    [[nodiscard]] std::uint32_t slot_of(const CounterKey& key) const { return slots_.counters.at(key); }
     [[nodiscard]] FlowUse flow_use() const;
     /// What the verifier followed, by program.
     [[nodiscard]] std::map<std::string, std::uint32_t> verified_instructions() const;

@@ -54,6 +54,18 @@ inline Policy policy(std::vector<Rule> rules) {
     return result;
 }
 
+/// The same, without the flow cache: a rule that takes none of the tests' packets looks at the TTL.
+inline Policy uncached(Policy policy) {
+    Rule stranger = rule(RuleType::pass, "203.0.113.0/24");
+    stranger.name = "stranger";
+    stranger.priority = policy.rules.back().priority + 1;
+    RareMatch rare;
+    rare.ttls = {{1, 1}};
+    stranger.match.rare = rare;
+    policy.rules.push_back(stranger);
+    return policy;
+}
+
 inline const Link& link_named(const std::string& name) { return *find_link(topology(), name); }
 
 /// From the outside to in0.

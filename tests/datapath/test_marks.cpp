@@ -256,6 +256,45 @@ TEST_CASE("the 65th pass of a packet is its end") {
     }
 }
 
+TEST_CASE("what carries a mark is not sent on at once: it counts on, and ends") {
+    for (const auto& [mark, after] : std::map<std::uint16_t, std::optional<std::uint16_t>>{
+             {0x0010, k_magic}, {k_magic, k_magic | k_pass}, {k_magic | k_copy | 6 * k_pass, k_magic | k_copy | 7 * k_pass},
+             {k_magic | 62 * k_pass, k_magic | 63 * k_pass}, {k_magic | 63 * k_pass, std::nullopt}}) {
+        Wire wire;
+        Observer observer(wire.far.ifindex, Direction::ingress);
+        REQUIRE(datapath().attach(wire.in.ifindex, Direction::ingress));
+        attach_program(setter(mark), wire.in.ifindex, Direction::ingress, Place::before);
+        const Policy rules = policy({sending(RuleType::steer, "mk-in", Direction::ingress)});
+        for (const bool has_flows : {true, false}) {
+            REQUIRE(datapath().publish(has_flows ? rules : uncached(rules), wire.world()));
+            for (std::uint64_t sent = 1; sent <= 2; sent++) {
+                wire.send();
+                CHECK(observer.take() == after);
+                Counts counts = datapath().counts();
+                CHECK(counts.packets[{"r", -1}] == sent);
+                CHECK((counts.failures[{{"r", -1}, RUDDER_REASON_LOOP}] == (after ? 0 : sent)));
+            }
+        }
+    }
+}
+
+TEST_CASE("the hook of the device lets go what was sent there at once") {
+    Wire wire;
+    Observer at_out(wire.out.ifindex, Direction::egress), at_far(wire.far.ifindex, Direction::ingress);
+    REQUIRE(datapath().attach(wire.in.ifindex, Direction::ingress));
+    REQUIRE(datapath().attach(wire.out.ifindex, Direction::egress));
+    const Policy rules = policy({sending(RuleType::steer, "mk-in", Direction::ingress), counting("mk-out", Direction::egress)});
+    REQUIRE(datapath().publish(uncached(rules), wire.world()));
+    for (std::uint64_t sent = 1; sent <= 2; sent++) {
+        wire.send();
+        CHECK(at_out.take() == k_magic);
+        CHECK(at_far.take() == k_magic);
+        CHECK(matched("r0") == sent);
+        CHECK(matched("r1") == 0);
+        CHECK(datapath().counts().reasons[RUDDER_REASON_OWN_COPY] == sent);
+    }
+}
+
 TEST_CASE("the hook of the device a packet was sent to lets it go once, and only that hook") {
     Wire wire;
     Observer at_out(wire.out.ifindex, Direction::egress), at_far(wire.far.ifindex, Direction::ingress);
