@@ -65,7 +65,7 @@ enum {
 };
 
 /* Most packets are one or the other, and which no processor foresees: so they are told apart without a branch. */
-static __always_inline __u32 rudder_is_tcp_or_udp(__u8 protocol)
+static __always_inline int rudder_is_tcp_or_udp(__u8 protocol)
 {
 	__u32 other = (__u32)(protocol ^ RUDDER_IP_TCP) * (__u32)(protocol ^ RUDDER_IP_UDP);
 
