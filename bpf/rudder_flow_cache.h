@@ -6,8 +6,8 @@
  * generation - next hop, MTU, TTL, lengths - is looked at for each packet all the same. A flow is of the generation it
  * was kept under: publishing empties the cache, and no packet gets another generation's verdict (invariant I5).
  *
- * A hit costs a cache line that is seldom at hand, and a miss costs the same for nothing. So a policy uses as much of the
- * cache as it takes memory itself, bit vectors left out (rudder_blob_header.flow_place_mask), and where too few packets hit, the cache rests, each
+ * A hit costs a cache line that is seldom at hand, and a miss costs the same for nothing. So how much of the
+ * cache a policy uses goes by the memory it takes itself, bit vectors left out (rudder_blob_header.flow_place_mask), and where too few packets hit, the cache rests, each
  * time for longer. Packets that we have sent before are for the classifier, which knows their mark.
  */
 #pragma once

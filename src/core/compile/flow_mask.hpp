@@ -15,8 +15,8 @@ namespace rudder {
 /// the cache knows nothing of, it keeps no flow of the family.
 void write_flow_mask(const BoxSet& set, rudder_blob_header& header);
 
-/// rudder_blob_header.flow_place_mask of a policy whose image has so many bytes, bit vectors left out: a cache that takes about
-/// as much of the processor's caches as the policy does. Rounded up: flows that find no place cost more than places without flows.
+/// rudder_blob_header.flow_place_mask of a policy whose image has so many bytes, bit vectors left out: the more of the processor's
+/// caches the policy takes, the more of them its flows are worth. Flows that find no place cost more than places without flows.
 [[nodiscard]] std::uint32_t flow_places(std::size_t image_bytes);
 
 }  // namespace rudder
