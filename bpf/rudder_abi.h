@@ -93,9 +93,9 @@ struct rudder_packet {
 
 struct rudder_hook {
 	__u32 ifindex;    /* 0: empty entry */
-	__u16 direction;  /* enum rudder_direction, or RUDDER_LAYER3_DEVICE */
+	__u32 direction;  /* enum rudder_direction, or RUDDER_LAYER3_DEVICE */
 	__u16 hook_class; /* hooks served by the same set of rules share one class */
-	__u32 flags;      /* RUDDER_HOOK_* */
+	__u16 flags;      /* RUDDER_HOOK_* */
 	__u32 source_offset; /* ingress: struct rudder_source; 0: the host has no address */
 };
 
@@ -121,9 +121,9 @@ struct rudder_own_address {
 /* One tree of the classifier forest of one address family. Its root lies here and not among the other nodes: each
  * place that one look-up leads to costs a packet the time of a cache miss. */
 struct rudder_tree {
-	__u32 root_where; /* struct rudder_node, see rudder_classifier.h; 0: no tree */
-	__u32 root_what;
-	__u32 best_rank;  /* no rule in this tree has a smaller rank; trees are sorted by it */
+	__u64 root;      /* struct rudder_node, see rudder_classifier.h; 0: no tree */
+	__u32 best_rank; /* no rule in this tree has a smaller rank; trees are sorted by it */
+	__u32 reserved;
 };
 
 /* Bits of rudder_blob_header.fields. */
@@ -152,11 +152,12 @@ struct rudder_blob_header {
 	__u64 own_v4;           /* a bit for each own IPv4 address: see rudder_own_source.h */
 	struct rudder_flow_mask4 flow_v4;
 	struct rudder_tree tree_v4[RUDDER_MAX_TREES];
+	__u64 reserved_v4;
 	struct rudder_vectors vectors_v4; /* of a set without trees */
 	__u64 own_v6;
 	struct rudder_flow_mask6 flow_v6;
 	struct rudder_tree tree_v6[RUDDER_MAX_TREES];
-	__u64 reserved_v6;
+	__u64 reserved_v6[2];
 	struct rudder_vectors vectors_v6;
 	__u32 own_offset;       /* struct rudder_own_address[own_mask + 1] */
 	__u32 own_mask;         /* power of two minus one */
@@ -372,13 +373,13 @@ RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_packet, src_mac) == 64, "rudder
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_hook) == 16, "rudder_hook");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_source) == 20, "rudder_source");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_own_address) == 16, "rudder_own_address");
-RUDDER_STATIC_ASSERT(sizeof(struct rudder_tree) == 12, "rudder_tree");
-RUDDER_STATIC_ASSERT(sizeof(struct rudder_blob_header) == 368, "rudder_blob_header");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_tree) == 16, "rudder_tree");
+RUDDER_STATIC_ASSERT(sizeof(struct rudder_blob_header) == 432, "rudder_blob_header");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, hook_offset) == 24, "rudder_blob_header.hook_offset");
 RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v4) == 88, "rudder_blob_header.tree_v4");
-RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, vectors_v4) == 160, "in one cache line");
-RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, vectors_v6) == 320, "in one cache line");
-RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v6) == 240, "rudder_blob_header.tree_v6");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, vectors_v4) == 192, "in one cache line");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, vectors_v6) == 384, "in one cache line");
+RUDDER_STATIC_ASSERT(RUDDER_OFFSET(struct rudder_blob_header, tree_v6) == 272, "rudder_blob_header.tree_v6");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_rule) == 16, "rudder_rule");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_limit) == 32, "rudder_limit");
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_limit_state) == 64, "rudder_limit_state");

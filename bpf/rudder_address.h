@@ -43,6 +43,24 @@ static __always_inline int rudder_is_remarkable4(__u32 address_be)
 	return (__u8)(first - 1) >= 223 || first == 127 || first == 169;
 }
 
+/* The upper six bits of an address, below others. */
+static __always_inline __u32 rudder_upper_six(__u32 address_be)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return address_be >> 2;
+#else
+	return address_be >> 26;
+#endif
+}
+
+/* Zero: neither address is remarkable. In as few steps as there can be, for which a few others are taken for remarkable, too. */
+static __always_inline int rudder_may_be_remarkable4(__u32 src_be, __u32 dst_be)
+{
+	const __u64 remarkable = 1ull << (0 >> 2) | 1ull << (127 >> 2) | 1ull << (169 >> 2) | ~0ull << (224 >> 2);
+
+	return ((RUDDER_SHIFT_RIGHT(remarkable, rudder_upper_six(src_be)) | RUDDER_SHIFT_RIGHT(remarkable, rudder_upper_six(dst_be))) & 1) != 0;
+}
+
 /* Of IPv6 addresses: 0, fe, ff. */
 static __always_inline int rudder_is_remarkable6(__u32 first_word_be)
 {

@@ -164,11 +164,9 @@ static __always_inline int rudder_find_source(struct __sk_buff *skb, struct rudd
 
 	if (!blob)
 		return -1;
-	at = rudder_find_hook(blob, blob_bytes, skb->ifindex, s->direction);
-	RUDDER_OPAQUE(at);
-	if (at == 0 || at > blob_bytes - sizeof(*hook))
+	hook = rudder_find_hook(blob, blob_bytes, skb->ifindex, s->direction);
+	if (!hook)
 		return -1;
-	hook = (const struct rudder_hook *)(blob + at);
 	if (s->direction == RUDDER_EGRESS) {
 		for (int i = 0; i < 4; i++)
 			source_be[i] = i && s->packet.family == 4 ? 0 : s->packet.dst_be[i];

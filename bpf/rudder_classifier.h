@@ -14,6 +14,7 @@
 #pragma once
 
 #include "rudder_abi.h"
+#include "rudder_bytes.h"
 #include "rudder_extension.h"
 #include "rudder_leaf.h"
 #include "rudder_opaque.h"
@@ -42,56 +43,63 @@ struct rudder_key {
 
 /* ---- nodes ------------------------------------------------------------------------------------- */
 
-/* One node of a tree; the children of an inner node are contiguous.
+/* One node of a tree, packed into 64 bits; the children of an inner node are contiguous.
  *
- * where:  bits 0-23: first child, or first entry of a leaf, in units of 8 bytes from the start of the blob;
- *         bits 24-27: key word that an inner node looks at; bit 31: RUDDER_NODE_LEAF
- * what:   inner node: bits 0-15: addend, 16-20: shift, 24-28: width. A cut has an addend of 0 and goes to child
- *         (word >> shift) & (2^width - 1). A threshold has width 16: the sum of the window and the addend carries into
- *         bit 16 when the window is at or above 65536 - addend, and the carry is the child. One formula for both,
- *         since a branch here would be mispredicted as often as not.
- *         leaf: bits 0-7: number of entries, 8-31: best rank in the leaf */
+ * bits 32-54: first child, or first entry of a leaf, in units of 8 bytes from the start of the blob; bit 63: RUDDER_NODE_LEAF
+ * leaf:       bits 0-7: number of entries, 8-31: best rank in the leaf
+ * inner node: bits 0-5: shift to the left, 6-9: key word it looks at, 10-15: shift to the right, 16-31: addend.
+ *             The shift to the left brings the window that is looked at to the top of 64 bits; then it goes one bit to the right, so
+ *             that there is room for a carry, and the addend is added to the 16 bits below. What the shift to the right leaves is
+ *             the child: of a cut, which adds nothing, the window; of a threshold, whose window has 16 bits, the carry: 1 where it
+ *             is at or above 65536 - addend. One formula for both, since a branch here would be mispredicted as often as not */
 struct rudder_node {
-	__u32 where;
-	__u32 what;
+	__u64 word;
 };
-#define RUDDER_NODE_LEAF 0x80000000u
-#define RUDDER_NODE_UNITS 0x00ffffffu
-#define RUDDER_THRESHOLD_WIDTH 16u
+#define RUDDER_NODE_LEAF (1ull << 63)
+#define RUDDER_NODE_UNITS 0x007fffffu
+#define RUDDER_NODE_CARRY 63u /* the carry's bit: shift to the right of a threshold; a cut shifts by its width less */
 
 /* ---- the walk ---------------------------------------------------------------------------------- */
 
-/* Follows the inner nodes from the root to a leaf. Returns its node, an empty leaf if the blob refers outside itself. */
-static RUDDER_INLINE struct rudder_node rudder_find_leaf(const char *blob, __u32 blob_bytes,
-							 const struct rudder_tree *tree, const struct rudder_key *key)
+/* The child of an inner node, counted from the first. */
+static RUDDER_INLINE __u64 rudder_child(__u64 node, const struct rudder_key *key)
 {
-	struct rudder_node node = { tree->root_where, tree->root_what };
+	__u64 value = key->word[(node >> 6) & 15];
 
+	value = RUDDER_SHIFT_LEFT(value, node) >> 1;
+	value += (__u64)((__u32)node & 0xffff0000u) << 31;
+	return RUDDER_SHIFT_RIGHT(value, node >> 10);
+}
+
+/* Follows the inner nodes from the root to a leaf. Returns its node, an empty leaf if the blob refers outside itself. */
+static RUDDER_INLINE __u64 rudder_find_leaf(const char *blob, __u32 blob_bytes, __u64 node, const struct rudder_key *key)
+{
 	RUDDER_NO_UNROLL
 	for (__u32 depth = 0; depth <= RUDDER_MAX_DEPTH; depth++) {
-		if (node.where & RUDDER_NODE_LEAF)
-			return node;
-		__u32 width = node.what >> 24;
-		__u32 value = key->word[(node.where >> 24) & 15] >> ((node.what >> 16) & 31);
-		value = (value & ((1u << (width & 31)) - 1)) + (node.what & 0xffff);
-		__u64 at = (__u64)((node.where & RUDDER_NODE_UNITS) + (value >> (width & RUDDER_THRESHOLD_WIDTH))) * 8;
+		__u64 at;
 
+		if (node & RUDDER_NODE_LEAF)
+			return node;
+		at = ((node >> 32) + rudder_child(node, key)) * sizeof(struct rudder_node);
 		RUDDER_OPAQUE(at);
 		if (at > blob_bytes - sizeof(struct rudder_node))
 			break;
-		node.where = ((const struct rudder_node *)(blob + at))->where;
-		node.what = ((const struct rudder_node *)(blob + at))->what;
+		node = ((const struct rudder_node *)(blob + at))->word;
 	}
-	node.what = 0;
-	return node;
+	return RUDDER_NODE_LEAF;
 }
 
-static RUDDER_INLINE void rudder_fill_key(const struct rudder_blob_header *header, const struct rudder_packet *packet,
-					  struct rudder_key *key)
+/* Where the first child or entry lies, in bytes from the start of the blob. */
+static RUDDER_INLINE __u64 rudder_node_offset(__u64 node)
+{
+	return (node >> 32 & RUDDER_NODE_UNITS) * 8;
+}
+
+static RUDDER_INLINE void rudder_fill_key(__u32 fields, const struct rudder_packet *packet, struct rudder_key *key)
 {
 	key->word[RUDDER_KEY_PORTS] = (__u32)packet->src_port << 16 | packet->dst_port;
 	key->word[RUDDER_KEY_MISC] = (__u32)packet->protocol << 24 | (__u32)(packet->tos >> 2) << 16 | packet->hook_class;
-	if (!header->fields)
+	if (!fields)
 		return;
 	key->word[RUDDER_KEY_LINK] = rudder_vlan_of(packet) << 16 | packet->l3_bytes;
 	key->word[RUDDER_KEY_MARK] = packet->mark;
@@ -127,19 +135,19 @@ static RUDDER_INLINE void rudder_fill_key(const struct rudder_blob_header *heade
 #define RUDDER_WALK(TREES, ENTRY, DIFFERS)                                                                             \
 	volatile __u32 *best = &key->word[RUDDER_KEY_BEST];                                                            \
 	*best = RUDDER_NO_RULE;                                                                                        \
-	RUDDER_NO_UNROLL                                                                                               \
+	RUDDER_UNROLL                                                                                                  \
 	for (__u32 t = 0; t < RUDDER_MAX_TREES; t++) {                                                                 \
 		__u32 limit = *best;                                                                                   \
-		if (!header->TREES[t].root_where || header->TREES[t].best_rank >= limit)                              \
+		if (!header->TREES[t].root || header->TREES[t].best_rank >= limit)                                     \
 			break;                                                                                         \
-		struct rudder_node leaf = rudder_find_leaf(blob, blob_bytes, &header->TREES[t], key);             \
-		if (leaf.what >> 8 >= limit)                                                                           \
+		__u64 leaf = rudder_find_leaf(blob, blob_bytes, header->TREES[t].root, key);                           \
+		if ((__u32)leaf >> 8 >= limit)                                                                         \
 			continue;                                                                                      \
-		__u64 next = (__u64)(leaf.where & RUDDER_NODE_UNITS) * 8;                                              \
+		__u64 next = rudder_node_offset(leaf);                                                                 \
 		RUDDER_NO_UNROLL                                                                                       \
 		for (__u32 i = 0; i < RUDDER_MAX_LEAF; i++) {                                                          \
 			__u64 at = next;                                                                               \
-			if (i >= (leaf.what & 0xff))                                                                   \
+			if (i >= (leaf & 0xff))                                                                        \
 				break;                                                                                 \
 			next += sizeof(struct ENTRY);                                                                  \
 			RUDDER_TRY_ENTRY(ENTRY, DIFFERS)                                                               \
@@ -194,7 +202,7 @@ static RUDDER_INLINE __u64 rudder_candidates(const char *blob, __u32 blob_bytes,
 	return RUDDER_NO_RULE
 
 #define RUDDER_V4_DIFFERS                                                                                              \
-	(__u64)(src ^ entry->src) >> (entry->tail.src_shift & 63) | (__u64)(dst ^ entry->dst) >> (entry->tail.dst_shift & 63)
+	RUDDER_SHIFT_RIGHT(src ^ entry->src, entry->tail.src_shift) | RUDDER_SHIFT_RIGHT(dst ^ entry->dst, entry->tail.dst_shift)
 
 #define RUDDER_V6_DIFFERS                                                                                              \
 	rudder_high_bits(src_high ^ entry->src_high, entry->src_high_shift) |                                          \
@@ -202,7 +210,7 @@ static RUDDER_INLINE __u64 rudder_candidates(const char *blob, __u32 blob_bytes,
 		rudder_high_bits(dst_high ^ entry->dst_high, entry->dst_high_shift) |                                  \
 		rudder_high_bits(dst_low ^ entry->dst_low, entry->dst_low_shift)
 
-static RUDDER_INLINE __u32 rudder_classify_v4(const char *blob, __u32 blob_bytes, const struct rudder_packet *packet,
+static RUDDER_INLINE __u32 rudder_classify_v4(const char *blob, __u32 blob_bytes, __u32 fields, const struct rudder_packet *packet,
 					      struct rudder_key *key)
 {
 	const struct rudder_blob_header *header = (const struct rudder_blob_header *)blob;
@@ -212,8 +220,8 @@ static RUDDER_INLINE __u32 rudder_classify_v4(const char *blob, __u32 blob_bytes
 
 	key->word[0] = src;
 	key->word[1] = dst;
-	rudder_fill_key(header, packet, key);
-	if (!header->tree_v4[0].root_where) {
+	rudder_fill_key(fields, packet, key);
+	if (!header->tree_v4[0].root) {
 		RUDDER_TRY_CANDIDATES(vectors_v4, rudder_leaf_v4, RUDDER_V4_DIFFERS);
 	}
 	RUDDER_WALK(tree_v4, rudder_leaf_v4, RUDDER_V4_DIFFERS);
@@ -224,7 +232,7 @@ static RUDDER_INLINE __u64 rudder_join(const struct rudder_key *key, __u32 word)
 	return (__u64)key->word[word] << 32 | key->word[word + 1];
 }
 
-static RUDDER_INLINE __u32 rudder_classify_v6(const char *blob, __u32 blob_bytes, const struct rudder_packet *packet,
+static RUDDER_INLINE __u32 rudder_classify_v6(const char *blob, __u32 blob_bytes, __u32 fields, const struct rudder_packet *packet,
 					      struct rudder_key *key)
 {
 	const struct rudder_blob_header *header = (const struct rudder_blob_header *)blob;
@@ -234,10 +242,10 @@ static RUDDER_INLINE __u32 rudder_classify_v6(const char *blob, __u32 blob_bytes
 		key->word[i] = RUDDER_HOST32(packet->src_be[i]);
 		key->word[4 + i] = RUDDER_HOST32(packet->dst_be[i]);
 	}
-	rudder_fill_key(header, packet, key);
+	rudder_fill_key(fields, packet, key);
 	__u64 src_high = rudder_join(key, 0), src_low = rudder_join(key, 2);
 	__u64 dst_high = rudder_join(key, 4), dst_low = rudder_join(key, 6);
-	if (!header->tree_v6[0].root_where) {
+	if (!header->tree_v6[0].root) {
 		RUDDER_TRY_CANDIDATES(vectors_v6, rudder_leaf_v6, RUDDER_V6_DIFFERS);
 	}
 	RUDDER_WALK(tree_v6, rudder_leaf_v6, RUDDER_V6_DIFFERS);
@@ -249,34 +257,46 @@ static RUDDER_INLINE __u32 rudder_classify_v6(const char *blob, __u32 blob_bytes
 static RUDDER_INLINE __u32 rudder_classify_packet(const void *blob, __u32 blob_bytes, const struct rudder_packet *packet,
 						  struct rudder_key *key)
 {
-	if (packet->flags & RUDDER_PKT_TAGGED &&
-	    !(((const struct rudder_blob_header *)blob)->fields & RUDDER_FIELD_VLAN))
+	__u32 fields = ((const struct rudder_blob_header *)blob)->fields;
+
+	if (packet->flags & RUDDER_PKT_TAGGED && !(fields & RUDDER_FIELD_VLAN))
 		return RUDDER_NO_RULE;
 	if (packet->family == 4)
-		return rudder_classify_v4((const char *)blob, blob_bytes, packet, key);
-	return rudder_classify_v6((const char *)blob, blob_bytes, packet, key);
+		return rudder_classify_v4((const char *)blob, blob_bytes, fields, packet, key);
+	return rudder_classify_v6((const char *)blob, blob_bytes, fields, packet, key);
 }
 
-/* The hook entry of (ifindex, direction): a byte offset into the blob, 0 if this hook has no rules. */
-static RUDDER_INLINE __u32 rudder_find_hook(const void *blob, __u32 blob_bytes, __u32 ifindex, __u32 direction)
+/* The first two fields of a struct rudder_hook as one number. */
+static RUDDER_INLINE __u64 rudder_hook_key(__u32 ifindex, __u32 direction)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (__u64)direction << 32 | ifindex;
+#else
+	return (__u64)ifindex << 32 | direction;
+#endif
+}
+
+/* The entry of (ifindex, direction) in the blob's table of hooks; NULL if this hook has no rules. */
+static RUDDER_INLINE const struct rudder_hook *rudder_find_hook(const void *blob, __u32 blob_bytes, __u32 ifindex, __u32 direction)
 {
 	const struct rudder_blob_header *header = (const struct rudder_blob_header *)blob;
+	__u64 key = rudder_hook_key(ifindex, direction);
 	__u32 slot = rudder_hook_hash(ifindex, direction);
 
 	RUDDER_NO_UNROLL
 	for (__u32 probe = 0; probe < RUDDER_HOOK_PROBES; probe++) {
-		__u64 at = header->hook_offset + (__u64)((slot + probe) & header->hook_mask) * sizeof(struct rudder_hook);
+		__u64 at = header->hook_offset + (__u64)(slot++ & header->hook_mask) * sizeof(struct rudder_hook);
 
 		RUDDER_OPAQUE(at);
 		if (at > blob_bytes - sizeof(struct rudder_hook))
-			return 0;
+			return NULL;
 		const struct rudder_hook *hook = (const struct rudder_hook *)((const char *)blob + at);
-		if (hook->ifindex == ifindex && hook->direction == direction)
-			return (__u32)at;
+		if (rudder_load64_be(hook) == key)
+			return hook;
 		if (!hook->ifindex)
-			return 0;
+			return NULL;
 	}
-	return 0;
+	return NULL;
 }
 
 RUDDER_STATIC_ASSERT(sizeof(struct rudder_key) == 64, "rudder_key");

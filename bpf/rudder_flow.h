@@ -36,8 +36,7 @@ struct rudder_flow {
 	__u64 address[4]; /* masked, wire order; IPv4: source and destination in [0], and no more is looked at */
 	__u64 fields;     /* rudder_flow_fields(), masked */
 	__u32 ifindex;    /* of the hook */
-	__u16 next_hop;   /* index into the next-hop table */
-	__u16 how;        /* RUDDER_FORWARD_* in rudder_forward.h */
+	__u32 way;        /* index into the next-hop table | RUDDER_FORWARD_* in rudder_forward.h << 16 */
 	__u64 generation; /* 0: empty */
 	__u32 rule_slot;  /* counters; RUDDER_NO_SLOT: no rule matches */
 	__u32 reserved;

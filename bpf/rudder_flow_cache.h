@@ -53,8 +53,7 @@ __attribute__((noinline)) int rudder_keep_flow(__u32 rule_slot, __u32 way)
 	*kept = s->flow;
 	kept->generation = s->generation;
 	kept->rule_slot = rule_slot;
-	kept->next_hop = (__u16)way;
-	kept->how = (__u16)(way >> 16);
+	kept->way = way | RUDDER_FORWARD_KEPT << 16;
 	return 0;
 }
 
@@ -136,10 +135,14 @@ static __always_inline const struct rudder_flow *rudder_find_flow4(const struct 
 	kept = rudder_flow_at(cache, place);
 	kept += rudder_is_set(rudder_flow_differs4(kept, &flow));
 	if (!rudder_flow_differs4(kept, &flow)) {
-		cache->hits++;
 		if (direction == RUDDER_INGRESS && rudder_may_be_own4(header, data + 26))
 			return NULL;
-		return rudder_is_flow_whole(flow.fields, RUDDER_IPV4_BYTES, rudder_load16(data + 16), skb->len) ? kept : NULL;
+		if (!rudder_is_flow_whole(data + 23, RUDDER_IPV4_BYTES, rudder_load16(data + 16), skb->len)) {
+			rudder_note_miss(header, s, cache);
+			return NULL;
+		}
+		cache->hits++;
+		return kept;
 	}
 	s->flow.address[0] = flow.address[0];
 	s->flow.fields = flow.fields;
@@ -168,10 +171,14 @@ static __always_inline const struct rudder_flow *rudder_find_flow6(const struct 
 	kept = rudder_flow_at(cache, place);
 	kept += rudder_is_set(rudder_flow_differs6(kept, &flow));
 	if (!rudder_flow_differs6(kept, &flow)) {
-		cache->hits++;
 		if (direction == RUDDER_INGRESS && rudder_may_be_own6(header, data + 22))
 			return NULL;
-		return rudder_is_flow_whole(flow.fields, RUDDER_IPV6_BYTES, total, skb->len) ? kept : NULL;
+		if (!rudder_is_flow_whole(data + 20, RUDDER_IPV6_BYTES, total, skb->len)) {
+			rudder_note_miss(header, s, cache);
+			return NULL;
+		}
+		cache->hits++;
+		return kept;
 	}
 	for (int i = 0; i < 4; i++)
 		s->flow.address[i] = flow.address[i];
@@ -211,7 +218,7 @@ static __always_inline int rudder_follow_flow(struct __sk_buff *skb, const struc
 	if (flow->rule_slot == RUDDER_NO_SLOT)
 		return RUDDER_NEXT;
 	skb->cb[RUDDER_CB_RULE_SLOT] = flow->rule_slot;
-	rudder_order_forward(skb, flow->next_hop, flow->how | RUDDER_FORWARD_KEPT, 0);
+	skb->cb[RUDDER_CB_WAY] = flow->way;
 	bpf_tail_call(skb, &stages, RUDDER_STAGE_FORWARD);
 	return rudder_leave_cache(skb);
 }

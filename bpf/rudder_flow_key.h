@@ -52,12 +52,13 @@ static __always_inline void rudder_flow_key6(const __u8 *data, const struct rudd
 	flow->fields = rudder_flow_fields(rudder_load32_be(data + 54), tos, data[20], direction, 6) & mask->fields;
 }
 
-/* The parser's own verdict on the lengths of a frame that has a flow of TCP or UDP: nonzero if they are good. */
-static __always_inline int rudder_is_flow_whole(__u64 fields, __u32 ip_bytes, __u32 total, __u32 frame_bytes)
+/* The parser's own verdict on the lengths of a frame of TCP or UDP: nonzero if they are good. Most packets are long enough for
+ * either, and what the protocol is need not be asked. */
+static __always_inline int rudder_is_flow_whole(const __u8 *protocol, __u32 ip_bytes, __u32 total, __u32 frame_bytes)
 {
-	__u32 is_tcp = rudder_is_tcp((__u8)(fields >> 40));
-
-	return total >= ip_bytes + rudder_least_transport(is_tcp) && total <= frame_bytes - RUDDER_ETH_BYTES;
+	if (total > frame_bytes - RUDDER_ETH_BYTES)
+		return 0;
+	return total >= ip_bytes + RUDDER_TCP_BYTES || total >= ip_bytes + rudder_least_transport(rudder_is_tcp(*protocol));
 }
 
 /* Every bit of a product's top has something of every bit below it. */

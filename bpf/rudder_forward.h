@@ -20,8 +20,8 @@
 /* Words of skb->cb between the programs. */
 #define RUDDER_CB_RULE_SLOT 0
 #define RUDDER_CB_TARGET_SLOT 1 /* with RUDDER_FORWARD_TARGET */
-#define RUDDER_CB_NEXT_HOP 2  /* index into the next-hop table | new mark << 16 */
-#define RUDDER_CB_HOW 3       /* RUDDER_FORWARD_* */
+#define RUDDER_CB_WAY 2       /* index into the next-hop table | RUDDER_FORWARD_* << 16 */
+#define RUDDER_CB_MARK 3      /* with RUDDER_FORWARD_MARKED: the packet's mark as it came */
 #define RUDDER_CB_DIRECTION 4 /* enum rudder_direction | RUDDER_CB_UNCACHED */
 #define RUDDER_CB_UNCACHED 2u /* the flow cache is not to be asked again */
 
@@ -33,13 +33,14 @@
 #define RUDDER_FORWARD_KEPT 0x0400u      /* all this is from the flow cache */
 /* 0x0800 is RUDDER_MARK_FRESH */
 #define RUDDER_FORWARD_TARGET 0x1000u    /* the target is counted beside the rule */
+#define RUDDER_FORWARD_MARKED 0x2000u    /* the packet has a mark */
 
 RUDDER_STATIC_ASSERT(RUDDER_RULE_DECREMENTS << RUDDER_RULE_FORWARD_SHIFT == RUDDER_FORWARD_DECREMENT, "TTL of a rule");
 RUDDER_STATIC_ASSERT(RUDDER_CB_UNCACHED == RUDDER_ODD_UNCACHED, "one bit");
 RUDDER_STATIC_ASSERT(((RUDDER_ODD_STALE | RUDDER_ODD_UNCACHED | RUDDER_ODD_FRAME | RUDDER_ODD_KEEP) & ~RUDDER_MARK_MASK) == 0 &&
 			     ((RUDDER_ODD_STALE | RUDDER_ODD_UNCACHED | RUDDER_ODD_FRAME | RUDDER_ODD_KEEP) & RUDDER_MARK_MAGIC) == 0,
 		     "bits that no mark has");
-RUDDER_STATIC_ASSERT(RUDDER_FORWARD_TARGET <= 0xffffu, "rudder_flow.how");
+RUDDER_STATIC_ASSERT(RUDDER_FORWARD_MARKED <= 0xffffu, "beside the index of a next hop");
 RUDDER_STATIC_ASSERT(RUDDER_RULE_MEETS_HOOK << RUDDER_RULE_FORWARD_SHIFT == RUDDER_MARK_FRESH, "mark of a rule");
 
 static __always_inline int rudder_is_plain_frame(const struct rudder_scratch *s)
@@ -62,8 +63,11 @@ static __always_inline __u32 rudder_forward_how(const struct rudder_target *targ
 /* Says what rudder_forward is to do. `mark`: of the packet as it came. */
 static __always_inline void rudder_order_forward(struct __sk_buff *skb, __u32 next_hop, __u32 how, __u32 mark)
 {
-	skb->cb[RUDDER_CB_NEXT_HOP] = (next_hop & 0xffff) | rudder_next_mark(mark, how & RUDDER_MARK_FRESH) << 16;
-	skb->cb[RUDDER_CB_HOW] = how;
+	if (mark) {
+		skb->cb[RUDDER_CB_MARK] = mark;
+		how |= RUDDER_FORWARD_MARKED;
+	}
+	skb->cb[RUDDER_CB_WAY] = (next_hop & 0xffff) | how << 16;
 }
 
 /* ---- the program ------------------------------------------------------------------------------- */
@@ -88,28 +92,24 @@ __attribute__((noinline)) int rudder_can_forward(struct __sk_buff *skb, __u32 ne
 	return rudder_read_way(next_hop, &way) == RUDDER_REASON_NONE && rudder_is_way_open(skb, &way);
 }
 
-/* Has it not enough TTL or hop limit left to be sent on? */
-static __always_inline int rudder_is_forward_expired(__u8 ttl, __u32 how)
-{
-	return how & RUDDER_FORWARD_DECREMENT && ttl <= 1;
-}
-
 /* Returns enum rudder_reason. `ip`: all of the header. */
 static __always_inline int rudder_forward_ipv4(__u8 *ip, __u32 how)
 {
-	__u32 word = rudder_load32_be(ip + 8);
+	__u32 word = rudder_load32_be(ip + 8), after = word;
 	__u64 sum = word;
 
-	if (rudder_is_forward_expired(rudder_get_byte(word, 0), how))
-		return RUDDER_REASON_TTL_EXPIRED;
+	if (how & RUDDER_FORWARD_DECREMENT) {
+		if (rudder_get_byte(word, 0) <= 1)
+			return RUDDER_REASON_TTL_EXPIRED;
+		after = rudder_ttl_word_less_one(word);
+	} else if (how & RUDDER_FORWARD_SET) {
+		after = rudder_ttl_word_with(word, (__u8)how);
+	}
 	for (int i = 0; i < 5; i++)
 		sum += i == 2 ? 0 : rudder_load32_be(ip + i * 4);
 	if (!rudder_is_header_sum_good(sum))
 		return RUDDER_REASON_MALFORMED;
-	if (how & RUDDER_FORWARD_DECREMENT)
-		rudder_store32_be(ip + 8, rudder_ttl_word_less_one(word));
-	else if (how & RUDDER_FORWARD_SET)
-		rudder_store32_be(ip + 8, rudder_ttl_word_with(word, (__u8)how));
+	rudder_store32_be(ip + 8, after);
 	return RUDDER_REASON_NONE;
 }
 
@@ -123,12 +123,13 @@ static __always_inline int rudder_forward_ipv6(struct __sk_buff *skb, __u8 *ip, 
 		return RUDDER_REASON_SHORT;
 	before = rudder_load32_be(ip + 4);
 	hop_limit = rudder_get_byte(before, 3);
-	if (rudder_is_forward_expired(hop_limit, how))
-		return RUDDER_REASON_TTL_EXPIRED;
-	if (how & RUDDER_FORWARD_DECREMENT)
+	if (how & RUDDER_FORWARD_DECREMENT) {
+		if (hop_limit <= 1)
+			return RUDDER_REASON_TTL_EXPIRED;
 		hop_limit--;
-	else if (how & RUDDER_FORWARD_SET)
+	} else if (how & RUDDER_FORWARD_SET) {
 		hop_limit = (__u8)how;
+	}
 	after = rudder_set_byte(before, 3, hop_limit);
 	rudder_store32_be(ip + 4, after);
 	bpf_csum_update(skb, rudder_sum_fold32(rudder_sum_replace(before, after)));
@@ -140,7 +141,7 @@ static __always_inline int rudder_change_forward(struct __sk_buff *skb, const st
 {
 	__u8 *data = (__u8 *)(long)skb->data;
 	const __u8 *end = (const __u8 *)(long)skb->data_end;
-	__u32 how = skb->cb[RUDDER_CB_HOW];
+	__u32 how = skb->cb[RUDDER_CB_WAY] >> 16;
 	int reason;
 
 	if (data + RUDDER_ETH_BYTES + RUDDER_IPV4_BYTES > end)
@@ -170,7 +171,7 @@ static __always_inline int rudder_turn_down(struct __sk_buff *skb)
 {
 	struct rudder_scratch *s;
 
-	if (skb->cb[RUDDER_CB_HOW] & RUDDER_FORWARD_KEPT)
+	if (skb->cb[RUDDER_CB_WAY] >> 16 & RUDDER_FORWARD_KEPT)
 		return rudder_leave_cache(skb);
 	s = rudder_get_scratch();
 	if (s)
@@ -179,14 +180,24 @@ static __always_inline int rudder_turn_down(struct __sk_buff *skb)
 	return RUDDER_NEXT;
 }
 
+/* Counts the target, and gives the packet its next mark, where either takes more than most packets need. */
+static __always_inline void rudder_finish_unusual(struct __sk_buff *skb, __u32 how)
+{
+	__u32 mark = how & RUDDER_FORWARD_MARKED ? skb->cb[RUDDER_CB_MARK] : 0;
+
+	if (how & RUDDER_FORWARD_TARGET)
+		rudder_count_traffic(skb->cb[RUDDER_CB_TARGET_SLOT], skb->len);
+	skb->tc_index = (__u16)rudder_next_mark(mark, how & RUDDER_MARK_FRESH);
+}
+
 /* Does what skb->cb says. Returns the verdict. */
 static __always_inline int rudder_forward_packet(struct __sk_buff *skb)
 {
-	__u32 order = skb->cb[RUDDER_CB_NEXT_HOP];
+	__u32 index = skb->cb[RUDDER_CB_WAY] & 0xffff, how;
 	struct rudder_way way;
 	int reason;
 
-	if (rudder_read_way(order & 0xffff, &way) != RUDDER_REASON_NONE || !rudder_is_way_open(skb, &way))
+	if (rudder_read_way(index, &way) != RUDDER_REASON_NONE || !rudder_is_way_open(skb, &way))
 		return rudder_turn_down(skb);
 	reason = rudder_change_forward(skb, &way);
 	if (reason == RUDDER_REASON_MALFORMED) {
@@ -196,8 +207,11 @@ static __always_inline int rudder_forward_packet(struct __sk_buff *skb)
 	if (reason != RUDDER_REASON_NONE)
 		return rudder_turn_down(skb);
 	rudder_add_traffic(skb->cb[RUDDER_CB_RULE_SLOT], skb->len);
-	if (skb->cb[RUDDER_CB_HOW] & RUDDER_FORWARD_TARGET)
-		rudder_add_traffic(skb->cb[RUDDER_CB_TARGET_SLOT], skb->len);
-	skb->tc_index = (__u16)(order >> 16);
+	RUDDER_OPAQUE(skb); /* loads it once more: cheaper than to keep it */
+	how = skb->cb[RUDDER_CB_WAY] >> 16;
+	if (how & (RUDDER_FORWARD_TARGET | RUDDER_FORWARD_MARKED))
+		rudder_finish_unusual(skb, how);
+	else
+		skb->tc_index = (__u16)(RUDDER_MARK_MAGIC | (how & RUDDER_MARK_FRESH));
 	return (int)bpf_redirect(way.ifindex, 0);
 }

@@ -100,7 +100,7 @@ static RUDDER_INLINE __u64 rudder_tail_differs(const struct rudder_subject *subj
 /* Upper 64 - shift bits of a difference; 0 for shift 64. */
 static RUDDER_INLINE __u64 rudder_high_bits(__u64 difference, __u8 shift)
 {
-	return (difference & ((__u64)(shift >> 6) - 1)) >> (shift & 63);
+	return RUDDER_SHIFT_RIGHT(difference & ((__u64)(shift >> 6) - 1), shift);
 }
 
 #define RUDDER_FLAG_IN_LANE(flag, lane) ((__u64)(flag) << RUDDER_LANE_HAS_PORTS == 1ull << (lane))

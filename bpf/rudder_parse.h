@@ -140,14 +140,15 @@ static __always_inline int rudder_finish_plain(const struct rudder_frame *frame,
 {
 	const __u8 *transport = frame->data + RUDDER_ETH_BYTES + plain->ip_bytes;
 	__u16 offset = (__u16)(RUDDER_ETH_BYTES + plain->ip_bytes);
-	__u32 bytes = plain->l3_bytes - plain->ip_bytes;
 	__u32 is_tcp = rudder_is_tcp(plain->protocol);
 
 	if (!rudder_is_tcp_or_udp(plain->protocol)) {
+		if (plain->l3_bytes < plain->ip_bytes)
+			return 0;
 		rudder_store_plain(packet, plain, 0, 0, RUDDER_L4_NO_CHECKSUM);
-		return rudder_parse_transport(frame, packet, offset, bytes) == RUDDER_PARSE_OK;
+		return rudder_parse_transport(frame, packet, offset, plain->l3_bytes - plain->ip_bytes) == RUDDER_PARSE_OK;
 	}
-	if (bytes < rudder_least_transport(is_tcp) || transport + 4 > frame->data_end)
+	if (plain->l3_bytes < plain->ip_bytes + rudder_least_transport(is_tcp) || transport + 4 > frame->data_end)
 		return 0;
 	plain->flags |= RUDDER_PKT_HAS_PORTS;
 	rudder_store_plain(packet, plain, rudder_load32_be(transport), offset,
@@ -159,23 +160,22 @@ static __always_inline int rudder_parse_plain4(const struct rudder_frame *frame,
 					       struct rudder_plain *plain)
 {
 	const __u8 *ip = frame->data + RUDDER_ETH_BYTES;
-	__u32 total = rudder_load16(ip + 2);
+	__u32 total = rudder_load16(ip + 2), third_be = rudder_load32_be(ip + 8);
 	__u32 src_be = rudder_load32_be(ip + 12), dst_be = rudder_load32_be(ip + 16);
 
-	if (rudder_load16_be(ip + 6) & RUDDER_SWAP16(0x3fff) || total < RUDDER_IPV4_BYTES ||
-	    total > frame->frame_bytes - RUDDER_ETH_BYTES)
+	if (rudder_load16_be(ip + 6) & RUDDER_SWAP16(0x3fff) || total > frame->frame_bytes - RUDDER_ETH_BYTES)
 		return 0;
 	packet->src_be[0] = src_be;
 	packet->dst_be[0] = dst_be;
 	plain->family = 4;
 	plain->ip_bytes = RUDDER_IPV4_BYTES;
-	plain->protocol = ip[9];
+	plain->protocol = rudder_get_byte(third_be, 1);
 	plain->tos = ip[1];
-	plain->ttl = ip[8];
+	plain->ttl = rudder_get_byte(third_be, 0);
 	plain->l3_bytes = (__u16)total;
 	if (!rudder_finish_plain(frame, packet, plain))
 		return 0;
-	if (rudder_is_remarkable4(src_be) || rudder_is_remarkable4(dst_be))
+	if (rudder_may_be_remarkable4(src_be, dst_be))
 		rudder_flag_addresses(packet);
 	return 1;
 }
@@ -214,21 +214,21 @@ static __always_inline int rudder_parse_plain(const struct rudder_frame *frame, 
 {
 	const __u8 *ip = frame->data + RUDDER_ETH_BYTES;
 	struct rudder_plain plain;
-	__u16 type_be;
+	__u32 start_be;
 
 	if (frame->is_layer3 || ip + RUDDER_IPV4_BYTES > frame->data_end)
 		return 0;
-	type_be = rudder_load16_be(frame->data + 12);
+	start_be = rudder_load32_be(frame->data + 12); /* from the ethertype on */
 	plain.flags = (__u8)((frame->data[0] & 1) * RUDDER_PKT_GROUP);
 	plain.vlan_tci = 0;
 	if (frame->has_vlan_tag) {
 		plain.vlan_tci = frame->vlan_tci;
 		plain.flags |= frame->vlan_tci & RUDDER_VID_MASK ? RUDDER_PKT_TAGGED : 0;
 	}
-	if (type_be == RUDDER_SWAP16(RUDDER_ETHERTYPE_IPV4) && ip[0] == 0x45)
+	if ((start_be & rudder_word(0xff, 0xff, 0xff, 0)) == rudder_word(0x08, 0x00, 0x45, 0))
 		return rudder_parse_plain4(frame, packet, &plain);
-	if (type_be == RUDDER_SWAP16(RUDDER_ETHERTYPE_IPV6) && ip + RUDDER_IPV6_BYTES <= frame->data_end && ip[0] >> 4 == 6 &&
-	    !rudder_is_extension(ip[6]))
+	if ((start_be & rudder_word(0xff, 0xff, 0xf0, 0)) == rudder_word(0x86, 0xdd, 0x60, 0) &&
+	    ip + RUDDER_IPV6_BYTES <= frame->data_end && !rudder_is_extension(ip[6]))
 		return rudder_parse_plain6(frame, packet, &plain);
 	return 0;
 }

@@ -151,16 +151,13 @@ static __always_inline int rudder_is_ours(struct __sk_buff *skb, struct rudder_s
 /* Hook, parser and classifier on the blob of one generation. Returns a rank, RUDDER_NO_RULE when it is not ours. */
 static __always_inline __u32 rudder_find_rule(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s)
 {
-	const struct rudder_hook *hook;
 	__u32 bytes = blob_bytes; /* one load, not one for each access */
-	__u64 at = rudder_find_hook(blob, bytes, skb->ifindex, s->direction);
+	const struct rudder_hook *hook = rudder_find_hook(blob, bytes, skb->ifindex, s->direction);
 	__u32 mark = s->mark;
 	__u32 rank;
 
-	RUDDER_OPAQUE(at);
-	if (at == 0 || at > bytes - sizeof(struct rudder_hook))
+	if (!hook)
 		return RUDDER_NO_RULE;
-	hook = (const struct rudder_hook *)(blob + at);
 	s->is_layer3_hook = hook->flags & RUDDER_HOOK_LAYER3;
 	s->packet.hook_class = hook->hook_class;
 	if (mark && hook->flags & RUDDER_HOOK_BELOW)

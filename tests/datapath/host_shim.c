@@ -144,12 +144,12 @@ int host_is_flow_lasting(const struct rudder_packet *packet)
 	return rudder_is_flow_lasting(packet);
 }
 
-int host_is_flow_whole(const struct rudder_flow *flow, struct host_frame frame)
+int host_is_flow_whole(struct host_frame frame)
 {
 	const __u8 *data = frame.data;
 	int is_v4 = rudder_is_flow4(data);
 
-	return rudder_is_flow_whole(flow->fields, is_v4 ? RUDDER_IPV4_BYTES : RUDDER_IPV6_BYTES,
+	return rudder_is_flow_whole(data + (is_v4 ? 23 : 20), is_v4 ? RUDDER_IPV4_BYTES : RUDDER_IPV6_BYTES,
 				    is_v4 ? rudder_load16(data + 16) : RUDDER_IPV6_BYTES + rudder_load16(data + 18), frame.frame_bytes);
 }
 

@@ -65,7 +65,7 @@ __u32 host_least_transport(__u32 is_tcp);
 int host_flow_key(struct host_frame frame, const struct rudder_blob_header *header, __u32 direction, struct rudder_flow *flow);
 int host_flow_differs(const struct rudder_flow *a, const struct rudder_flow *b, int family);
 int host_is_flow_lasting(const struct rudder_packet *packet);
-int host_is_flow_whole(const struct rudder_flow *flow, struct host_frame frame);
+int host_is_flow_whole(struct host_frame frame);
 
 #ifdef __cplusplus
 }

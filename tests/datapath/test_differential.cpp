@@ -187,7 +187,7 @@ struct Tally {
         });
         by_few[family] += boxes > 0 && boxes <= RUDDER_VECTOR_BOXES / 2;
         by_many[family] += boxes > RUDDER_VECTOR_BOXES / 2;
-        by_trees[family] += tree.root_where != 0;
+        by_trees[family] += tree.root != 0;
     }
     void add(const std::vector<std::uint8_t>& blob) {
         const auto& header = *reinterpret_cast<const rudder_blob_header*>(blob.data());

@@ -119,12 +119,12 @@ TEST_CASE("no verdict outlives its generation") {
 TEST_CASE("what may change within a generation is looked at for each packet of a known flow") {
     const Policy rules = policy({steer("10.0.0.0/8")});
     const Frame frame = udp(k_src, k_dst);
-    const auto reason_after = [&](const Topology& world, const Frame& next, int verdict) {
+    const auto reason_after = [&](const Topology& world, const Frame& next, int verdict, bool is_hit = true) {
         REQUIRE(datapath().publish(rules, topology()));
         keep_flow(frame);
         REQUIRE(datapath().publish(rules, world));
         const Outcome outcome = send(next);
-        CHECK(outcome.is_hit);
+        CHECK(outcome.is_hit == is_hit);
         CHECK(outcome.run.verdict == verdict);
         CHECK((outcome.run.frame == next));
         return outcome.counts.reasons.empty() ? 0u : outcome.counts.reasons.begin()->first;
@@ -136,7 +136,20 @@ TEST_CASE("what may change within a generation is looked at for each packet of a
     wrong_sum[24] ^= 1;
     CHECK(reason_after(topology(), wrong_sum, k_next) == RUDDER_REASON_MALFORMED);
     const Frame too_long = arriving() / Ipv4{.src = k_src, .dst = k_dst, .total_length = 1000} / Udp{} / payload(20);
-    CHECK(reason_after(topology(), too_long, k_next) == RUDDER_REASON_MALFORMED);
+    CHECK(reason_after(topology(), too_long, k_next, false) == RUDDER_REASON_MALFORMED);
+}
+
+TEST_CASE("a datagram with nothing in it is of its flow, a TCP header cut short is not") {
+    for (const auto& [least, header] : {std::pair{8u, std::uint8_t{17}}, std::pair{20u, std::uint8_t{6}}}) {
+        REQUIRE(datapath().publish(policy({steer("10.0.0.0/8")}), topology()));
+        const auto with = [header = header](std::size_t bytes) {
+            return arriving() / Ipv4{.src = k_src, .dst = k_dst, .protocol = header} / payload(bytes);
+        };
+        keep_flow(with(40));
+        CHECK(send(with(least)).is_hit);
+        const Outcome cut = send(with(least - 1));
+        CHECK((!cut.is_hit && cut.run.verdict == k_next));
+    }
 }
 
 TEST_CASE("a flow whose way is closed is not kept") {

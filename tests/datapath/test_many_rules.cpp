@@ -46,7 +46,7 @@ int families_with_trees(const Policy& rules) {
     const auto image = compile(rules, topology(), {});
     REQUIRE(image);
     const auto& header = *reinterpret_cast<const rudder_blob_header*>(image->blob.data());
-    return (header.tree_v4[0].root_where != 0) + (header.tree_v6[0].root_where != 0);
+    return (header.tree_v4[0].root != 0) + (header.tree_v6[0].root != 0);
 }
 
 }  // namespace

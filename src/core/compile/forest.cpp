@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cassert>
 #include <functional>
 #include <iterator>
 #include <limits>
@@ -244,27 +245,33 @@ public:
 
     rudder_tree write(const Tree& tree) {
         blocks_.assign(tree.nodes.size(), k_unwritten);
-        const rudder_node root = encode(tree, tree.nodes[0]);
-        return {root.where, root.what, tree.best_rank};
+        return {encode(tree, tree.nodes[0]).word, tree.best_rank, 0};
     }
 
 private:
     rudder_node encode(const Tree& tree, const TreeNode& node) {
         if (node.kind == TreeNode::Kind::leaf) {
             const TreeLeaf& leaf = tree.leaves[node.first_child];
-            const std::uint32_t best = leaf.boxes.empty() ? 0 : set_.boxes[leaf.boxes.front()].rank;
-            return {RUDDER_NODE_LEAF | write_leaf(leaf), best << 8 | static_cast<std::uint32_t>(leaf.boxes.size())};
+            const std::uint64_t best = leaf.boxes.empty() ? 0 : set_.boxes[leaf.boxes.front()].rank;
+            return {RUDDER_NODE_LEAF | write_leaf(leaf) << 32 | best << 8 | leaf.boxes.size()};
         }
-        const bool is_cut = node.kind == TreeNode::Kind::cut;
-        const std::uint32_t width = is_cut ? static_cast<std::uint32_t>(std::bit_width(node.operand)) : RUDDER_THRESHOLD_WIDTH;
-        const std::uint32_t addend = is_cut ? 0u : 0x10000u - node.operand;
-        const std::uint32_t children = is_cut ? node.operand + 1u : 2u;
-        return {static_cast<std::uint32_t>(node.word) << 24 | write_block(tree, node.first_child, children),
-                width << 24 | static_cast<std::uint32_t>(node.shift) << 16 | addend};
+        if (node.kind == TreeNode::Kind::cut) {
+            const auto width = static_cast<std::uint32_t>(std::bit_width(node.operand));
+            return encode_inner(node, write_block(tree, node.first_child, node.operand + 1u), width, RUDDER_NODE_CARRY - width, 0);
+        }
+        return encode_inner(node, write_block(tree, node.first_child, 2), k_threshold_width, RUDDER_NODE_CARRY, 0x10000u - node.operand);
+    }
+
+    /// *Shapes*: `first_child` in units of 8 bytes, the window's `width` in bits.
+    static rudder_node encode_inner(const TreeNode& node, std::uint64_t first_child, std::uint32_t width, std::uint32_t right,
+                                    std::uint32_t addend) {
+        assert(width + node.shift >= 1 && width + node.shift <= 64 && addend <= 0xffff);
+        const std::uint32_t left = 64u - width - node.shift;
+        return {first_child << 32 | addend << 16 | right << 10 | static_cast<std::uint32_t>(node.word) << 6 | left};
     }
 
     /// Children, their leaves, then the blocks below them: what one packet visits lies close together.
-    std::uint32_t write_block(const Tree& tree, std::uint32_t first, std::uint32_t count) {
+    std::uint64_t write_block(const Tree& tree, std::uint32_t first, std::uint32_t count) {
         if (blocks_[first] != k_unwritten) {
             return blocks_[first];
         }
@@ -284,23 +291,24 @@ private:
     }
 
     /// No entry lies across two cache lines.
-    std::uint32_t write_leaf(const TreeLeaf& leaf) {
+    std::uint64_t write_leaf(const TreeLeaf& leaf) {
         const std::string bytes = encode_leaf(set_, leaf, extensions_);
         const std::size_t hash = std::hash<std::string>()(bytes);
         const std::uint32_t known = leaf_index_.find(hash, [&](std::uint32_t earlier) {
             return leaves_[earlier].size == bytes.size() && blob_.view(leaves_[earlier].offset, bytes.size()) == bytes;
         });
         if (known != HashIndex::k_none) {
-            return static_cast<std::uint32_t>(leaves_[known].offset / 8);
+            return leaves_[known].offset / 8;
         }
         const std::size_t offset = blob_.align(leaf_entry_bytes(set_.family));
         leaf_index_.add(hash, static_cast<std::uint32_t>(leaves_.size()));
         leaves_.push_back({offset, bytes.size()});
         blob_.append_bytes(bytes);
-        return static_cast<std::uint32_t>(offset / 8);
+        return offset / 8;
     }
 
     static constexpr std::uint32_t k_unwritten = ~std::uint32_t{0};
+    static constexpr std::uint32_t k_threshold_width = 16;
 
     /// In the blob. *Units*: bytes.
     struct KnownLeaf {

@@ -102,13 +102,14 @@ rudder_hook hook_record(const HookSpec& hook, const HookTable& hooks, const Topo
     };
     rudder_hook record{};
     record.ifindex = hook.ifindex;
-    record.direction = static_cast<std::uint16_t>(hook.direction);
+    record.direction = static_cast<std::uint32_t>(hook.direction);
     record.hook_class = hooks.class_of(hook);
-    record.flags = topology.links.at(hook.ifindex).is_layer3 ? RUDDER_HOOK_LAYER3 : 0u;
+    std::uint32_t flags = topology.links.at(hook.ifindex).is_layer3 ? RUDDER_HOOK_LAYER3 : 0u;
     const bool is_ingress = hook.direction == Direction::ingress;
-    record.flags |= has_hook(is_ingress ? Direction::egress : Direction::ingress)(hook.ifindex) ? RUDDER_HOOK_BOTH : 0u;
-    record.flags |= is_ingress && stacking.leads_to(hook.ifindex, has_hook(Direction::ingress)) ? RUDDER_HOOK_BELOW : 0u;
-    record.flags |= is_ingress && is_outside(topology.links.at(hook.ifindex)) ? RUDDER_HOOK_OUTSIDE : 0u;
+    flags |= has_hook(is_ingress ? Direction::egress : Direction::ingress)(hook.ifindex) ? RUDDER_HOOK_BOTH : 0u;
+    flags |= is_ingress && stacking.leads_to(hook.ifindex, has_hook(Direction::ingress)) ? RUDDER_HOOK_BELOW : 0u;
+    flags |= is_ingress && is_outside(topology.links.at(hook.ifindex)) ? RUDDER_HOOK_OUTSIDE : 0u;
+    record.flags = static_cast<std::uint16_t>(flags);
     return record;
 }
 

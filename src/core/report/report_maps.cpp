@@ -130,7 +130,7 @@ Json rule_json(const BlobView& blob, const Policy& policy, std::uint32_t rank, c
 Json trees_json(const rudder_tree (&trees)[RUDDER_MAX_TREES]) {
     Json out = Json::array();
     for (const rudder_tree& tree : trees) {
-        if (tree.root_where != 0) out.push_back({{"first_child", (tree.root_where & 0xffffffu) * 8}, {"best_rank", tree.best_rank}});
+        if (tree.root != 0) out.push_back({{"first_child", (tree.root >> 32 & 0x7fffffu) * 8}, {"best_rank", tree.best_rank}});
     }
     return out;
 }

@@ -24,8 +24,8 @@ double processor_ms() {
 
 std::uint16_t hook_class_of(const Image& image) {
     const auto bytes = static_cast<std::uint32_t>(image.blob.size());
-    const std::uint32_t at = rudder_find_hook(image.blob.data(), bytes, k_ifindex, RUDDER_INGRESS);
-    return at == 0 ? std::uint16_t{0} : reinterpret_cast<const rudder_hook*>(image.blob.data() + at)->hook_class;
+    const rudder_hook* hook = rudder_find_hook(image.blob.data(), bytes, k_ifindex, RUDDER_INGRESS);
+    return hook == nullptr ? std::uint16_t{0} : hook->hook_class;
 }
 
 bool is_miss(const Image& image, const rudder_packet& packet) {

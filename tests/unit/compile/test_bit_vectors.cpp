@@ -38,7 +38,7 @@ const rudder_vectors& vectors_of(const rudder_blob_header& header, bool is_v4) {
 }
 
 bool has_trees(const rudder_blob_header& header, bool is_v4) {
-    return (is_v4 ? header.tree_v4 : header.tree_v6)[0].root_where != 0;
+    return (is_v4 ? header.tree_v4 : header.tree_v6)[0].root != 0;
 }
 
 /// `count` rules for all devices and both families; `state(rule, i)` says what is particular of rule i.

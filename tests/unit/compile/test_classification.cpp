@@ -151,14 +151,14 @@ namespace {
 
 /// Counts the leaves below `node` that do not begin at a multiple of an entry's size; `leaves`: all of them.
 std::size_t count_askew(const std::vector<std::uint8_t>& blob, rudder_node node, std::size_t entry_bytes, std::size_t& leaves) {
-    const std::size_t at = std::size_t{node.where & RUDDER_NODE_UNITS} * 8;
-    if ((node.where & RUDDER_NODE_LEAF) != 0) {
-        const bool is_empty = (node.what & 0xff) == 0;
+    const std::size_t at = rudder_node_offset(node.word);
+    if ((node.word & RUDDER_NODE_LEAF) != 0) {
+        const bool is_empty = (node.word & 0xff) == 0;
         leaves += is_empty ? 0 : 1;
         return !is_empty && at % entry_bytes != 0 ? 1 : 0;
     }
-    const std::uint32_t width = node.what >> 24;
-    const std::size_t children = width == RUDDER_THRESHOLD_WIDTH ? 2 : std::size_t{1} << width;
+    const bool is_threshold = (node.word & 0xffff0000) != 0;
+    const std::size_t children = is_threshold ? 2 : std::size_t{1} << (RUDDER_NODE_CARRY - (node.word >> 10 & 63));
     std::size_t askew = 0;
     for (std::size_t child = 0; child < children; ++child) {
         rudder_node below{};
@@ -177,15 +177,15 @@ TEST_CASE("no leaf entry lies across two cache lines") {
     const auto* header = reinterpret_cast<const rudder_blob_header*>(image->blob.data());
     for (const rudder_tree& tree : header->tree_v6) {
         std::size_t leaves = 0;
-        if (tree.root_where != 0) {
-            CHECK(count_askew(image->blob, {tree.root_where, tree.root_what}, sizeof(rudder_leaf_v6), leaves) == 0);
+        if (tree.root != 0) {
+            CHECK(count_askew(image->blob, {tree.root}, sizeof(rudder_leaf_v6), leaves) == 0);
             CHECK(leaves > 0);
         }
     }
     for (const rudder_tree& tree : header->tree_v4) {
         std::size_t leaves = 0;
-        if (tree.root_where != 0) {
-            CHECK(count_askew(image->blob, {tree.root_where, tree.root_what}, sizeof(rudder_leaf_v4), leaves) == 0);
+        if (tree.root != 0) {
+            CHECK(count_askew(image->blob, {tree.root}, sizeof(rudder_leaf_v4), leaves) == 0);
             CHECK(leaves > 0);
         }
     }

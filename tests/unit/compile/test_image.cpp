@@ -25,10 +25,10 @@ std::size_t entries_v4(const Image& image) {
     const rudder_blob_header header = header_of(image);
     const rudder_tree tree = header.tree_v4[0];
     if (header.vectors_v4.column_count == 0) {
-        REQUIRE((tree.root_where & RUDDER_NODE_LEAF) != 0);
-        return tree.root_what & 0xff;
+        REQUIRE((tree.root & RUDDER_NODE_LEAF) != 0);
+        return tree.root & 0xff;
     }
-    REQUIRE(tree.root_where == 0);
+    REQUIRE(tree.root == 0);
     std::size_t entries = 0;
     for (std::size_t place = 0; place < RUDDER_VECTOR_BOXES; ++place) {
         const std::size_t at = header.vectors_v4.entry_offset + place * sizeof(rudder_leaf_v4);
@@ -45,7 +45,7 @@ TEST_CASE("an empty policy gives an image without hooks") {
     CHECK(image.tier == 0);
     CHECK(header_of(image).magic == RUDDER_ABI_MAGIC);
     CHECK(header_of(image).used_bytes == image.blob.size());
-    CHECK(rudder_find_hook(image.blob.data(), header_of(image).used_bytes, 2, RUDDER_INGRESS) == 0);
+    CHECK(rudder_find_hook(image.blob.data(), header_of(image).used_bytes, 2, RUDDER_INGRESS) == nullptr);
 }
 
 TEST_CASE("equal inputs give equal bytes") {
@@ -80,9 +80,9 @@ TEST_CASE("hooks with the same rules share a class") {
     const Image image = compiled(policy({rule("one", RuleType::drop, "eth3"), rule("all", RuleType::pass, "any")}), topology);
     std::set<std::uint16_t> classes;
     for (const HookSpec& hook : image.hooks) {
-        const std::uint32_t at = rudder_find_hook(image.blob.data(), header_of(image).used_bytes, hook.ifindex, RUDDER_INGRESS);
-        REQUIRE(at != 0);
-        classes.insert(record_at<rudder_hook>(image.blob, at).hook_class);
+        const rudder_hook* found = rudder_find_hook(image.blob.data(), header_of(image).used_bytes, hook.ifindex, RUDDER_INGRESS);
+        REQUIRE(found != nullptr);
+        classes.insert(found->hook_class);
     }
     CHECK(classes.size() == 2);
 }
@@ -92,8 +92,8 @@ TEST_CASE("a hook of a layer-3 device says so") {
     topology.links[5].is_layer3 = true;
     const Image image = compiled(policy({rule("all", RuleType::drop, "any")}), topology);
     const auto flags = [&](std::uint32_t ifindex) {
-        const std::uint32_t at = rudder_find_hook(image.blob.data(), header_of(image).used_bytes, ifindex, RUDDER_INGRESS);
-        return record_at<rudder_hook>(image.blob, at).flags;
+        const rudder_hook* found = rudder_find_hook(image.blob.data(), header_of(image).used_bytes, ifindex, RUDDER_INGRESS);
+        return found->flags;
     };
     CHECK(flags(2) == RUDDER_HOOK_OUTSIDE);
     CHECK(flags(5) == (RUDDER_HOOK_OUTSIDE | RUDDER_HOOK_LAYER3));
@@ -107,9 +107,9 @@ TEST_CASE("no packet of the host itself begins at an ingress hook, but at that o
     const Image image = compiled(policy({rule("in", RuleType::drop, "eth0"), rule("lo", RuleType::drop, "eth1"), out}), topology);
     const auto is_outside = [&](const char* name, std::uint32_t direction) {
         const std::uint32_t ifindex = find_link(topology, name)->ifindex;
-        const std::uint32_t at = rudder_find_hook(image.blob.data(), header_of(image).used_bytes, ifindex, direction);
-        REQUIRE(at != 0);
-        return (record_at<rudder_hook>(image.blob, at).flags & RUDDER_HOOK_OUTSIDE) != 0;
+        const rudder_hook* found = rudder_find_hook(image.blob.data(), header_of(image).used_bytes, ifindex, direction);
+        REQUIRE(found != nullptr);
+        return (found->flags & RUDDER_HOOK_OUTSIDE) != 0;
     };
     CHECK(is_outside("eth0", RUDDER_INGRESS));
     CHECK_FALSE(is_outside("eth0", RUDDER_EGRESS));
@@ -131,7 +131,7 @@ TEST_CASE("a steer rule whose way out is missing is not installed") {
     CHECK(image.rules[0].reason == "no interface eth9");
     CHECK(image.hooks.empty());
     CHECK((target_of(image, 0).flags & RUDDER_TARGET_DEFERRED) != 0);
-    CHECK(header_of(image).tree_v4[0].root_where == 0);
+    CHECK(header_of(image).tree_v4[0].root == 0);
     CHECK(header_of(image).vectors_v4.column_count == 0);
 }
 

@@ -92,7 +92,7 @@ Policy crossing(std::size_t count) {
 std::size_t count_trees(const Image& image) {
     const rudder_blob_header header = header_of(image);
     return static_cast<std::size_t>(
-        std::ranges::count_if(header.tree_v4, [](const rudder_tree& tree) { return tree.root_where != 0; }));
+        std::ranges::count_if(header.tree_v4, [](const rudder_tree& tree) { return tree.root != 0; }));
 }
 
 Image compiled(const Policy& policy) {
