@@ -19,6 +19,7 @@ int rudder_excluded_address(__u32 unit);
 #include "rudder_flow_key.h"
 #include "rudder_parse.h"
 #include "rudder_rewrite.h"
+#include "rudder_stage.h"
 
 /* Value size of the blob map of this tier. Set before loading, together with the template of `active`. */
 #define RUDDER_DEFAULT_BLOB_BYTES 65536u
@@ -28,8 +29,8 @@ const volatile __u32 blob_bytes = RUDDER_DEFAULT_BLOB_BYTES;
 #define RUDDER_DEFAULT_COUNTER_SLOTS 4096u
 const volatile __u32 counter_slots = RUDDER_DEFAULT_COUNTER_SLOTS;
 
-/* Key 0 -> the active generation's map, whose key 0 -> its blob. Invariants I1, I3, I5. Written by rudderd, one
- * update per publish. */
+/* Key 0 -> the active generation's map, whose key 0 -> its blob. Invariants I1, I3, I5. Written by rudderd, one update per
+ * publish. Empty: another tier has the active generation (RUDDER_STAGE_NEXT_TIER), or there is none. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
 	__uint(max_entries, 1);
@@ -43,20 +44,7 @@ struct {
 	});
 } active SEC(".maps");
 
-/* Key 0 -> rudder_classify of the tier that holds the active generation. Written by rudderd. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u32);
-} programs SEC(".maps");
-
-/* Stage -> program that rudder_classify goes on to. Each tier has its own, filled by rudderd after loading. */
-#define RUDDER_STAGE_FORWARD 0u  /* rudder_forward; an empty slot only costs speed */
-#define RUDDER_STAGE_CLASSIFY 1u /* rudder_classify, for a packet that starts again */
-#define RUDDER_STAGE_ANSWER 2u   /* rudder_answer; without it on_failure decides */
-#define RUDDER_STAGE_ACT 3u      /* rudder_act */
-#define RUDDER_STAGE_COUNT 4u
+/* RUDDER_STAGE_* -> program that goes on with the packet. Each tier has its own, filled by rudderd after loading. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, RUDDER_STAGE_COUNT);

@@ -4,7 +4,7 @@
  * extended entries would multiply what the verifier has to follow beyond its limit.
  *
  * A global function cannot be given the blob, so it looks it up again. Invariant I5 holds all the same: meeting
- * another generation than the packet began with, it says so, and the packet starts again from the beginning
+ * another generation than the packet began with, or none, it says so, and the packet starts again from the beginning
  * (RUDDER_STAGE_CLASSIFY). A publish returns only after running programs have ended, so that happens once at most.
  */
 #pragma once

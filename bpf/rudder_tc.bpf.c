@@ -2,9 +2,9 @@
 /*
  * The TC programs.
  *
- * rudder_ingress and rudder_egress are what hooks run: they never change, say which direction they are, and
- * go on to the rudder_classify of the active tier. Parser, classifier and rewrite are in headers of their own; here
- * is the order of things, and the verdicts. Not ours means untouched: RUDDER_NEXT.
+ * rudder_ingress and rudder_egress are what hooks run: those of the active tier or, for the short time until hooks have been given
+ * them, those of the one before, which has no active generation any more and hands packets on. Parser, classifier and
+ * rewrite are in headers of their own; here is the order of things, and the verdicts. Not ours means untouched: RUDDER_NEXT.
  */
 #include <linux/bpf.h>
 #include <linux/types.h>
@@ -19,24 +19,6 @@
 #include "rudder_forward.h"
 #include "rudder_mark.h"
 #include "rudder_match.h"
-
-/* ---- hooks ------------------------------------------------------------------------------------- */
-
-SEC("tc")
-int rudder_ingress(struct __sk_buff *skb)
-{
-	skb->cb[RUDDER_CB_DIRECTION] = RUDDER_INGRESS;
-	bpf_tail_call(skb, &programs, 0);
-	return RUDDER_NEXT;
-}
-
-SEC("tc")
-int rudder_egress(struct __sk_buff *skb)
-{
-	skb->cb[RUDDER_CB_DIRECTION] = RUDDER_EGRESS;
-	bpf_tail_call(skb, &programs, 0);
-	return RUDDER_NEXT;
-}
 
 /* ---- parsing ----------------------------------------------------------------------------------- */
 
@@ -151,6 +133,7 @@ static __always_inline int rudder_is_ours(struct __sk_buff *skb, struct rudder_s
 /* Hook, parser and classifier on the blob of one generation. Returns a rank, RUDDER_NO_RULE when it is not ours. */
 static __always_inline __u32 rudder_find_rule(struct __sk_buff *skb, const char *blob, struct rudder_scratch *s)
 {
+	const struct rudder_blob_header *header = (const struct rudder_blob_header *)blob;
 	__u32 bytes = blob_bytes; /* one load, not one for each access */
 	const struct rudder_hook *hook = rudder_find_hook(blob, bytes, skb->ifindex, s->direction);
 	__u32 mark = s->mark;
@@ -164,15 +147,21 @@ static __always_inline __u32 rudder_find_rule(struct __sk_buff *skb, const char 
 		skb->tc_index = (__u16)mark; /* for the hook above */
 	if (!rudder_is_ours(skb, s))
 		return RUDDER_NO_RULE;
-	if (hook->flags & RUDDER_HOOK_OUTSIDE && rudder_may_be_own((const struct rudder_blob_header *)blob, &s->packet) &&
-	    rudder_source_is_own(skb))
+	if (rudder_may_be_own(header, &s->packet) && hook->flags & RUDDER_HOOK_OUTSIDE && rudder_source_is_own(skb))
 		s->packet.flags |= RUDDER_PKT_OWN_SOURCE;
-	if (((const struct rudder_blob_header *)blob)->fields & RUDDER_FIELD_CLOSER)
+	if (header->fields & RUDDER_FIELD_CLOSER)
 		rudder_look_closer(skb);
 	rank = rudder_classify_packet(blob, bytes, &s->packet, &s->key);
 	if (rank == RUDDER_NO_RULE)
 		rudder_keep_unmatched(s);
 	return rank;
+}
+
+/* No generation is active in this tier: the packet is for the one that came after it, if any. */
+static __always_inline int rudder_go_on(struct __sk_buff *skb)
+{
+	bpf_tail_call(skb, &stages, RUDDER_STAGE_NEXT_TIER);
+	return RUDDER_NEXT;
 }
 
 /* The packet's mark, 0 if we have not sent it. At ingress the mark ends here - the stack and other tools see nothing of
@@ -182,13 +171,13 @@ static __always_inline __u32 rudder_take_mark(struct __sk_buff *skb, __u32 direc
 {
 	__u32 mark = skb->tc_index;
 
-	if (!rudder_is_mark(mark))
+	if (!mark || !rudder_is_mark(mark))
 		return 0;
 	skb->tc_index = direction == RUDDER_EGRESS || mark & RUDDER_MARK_COPY ? (__u16)(mark & ~RUDDER_MARK_FRESH) : 0;
 	return mark;
 }
 
-/* Another generation was met on the way. */
+/* Another generation was met on the way, or none. */
 static __always_inline int rudder_start_again(struct __sk_buff *skb, __u32 mark)
 {
 	if (mark)
@@ -225,11 +214,10 @@ static __always_inline void rudder_clear_scratch(struct __sk_buff *skb, struct r
 	s->is_long_way = 0;
 }
 
-SEC("tc")
-int rudder_classify(struct __sk_buff *skb)
+/* What becomes of a packet. `direction`: of the hook, as skb->cb[RUDDER_CB_DIRECTION] says it to the programs behind;
+ * `uncached`: RUDDER_ODD_UNCACHED or 0. */
+static __always_inline int rudder_treat(struct __sk_buff *skb, __u32 direction, __u32 uncached)
 {
-	__u32 way_here = skb->cb[RUDDER_CB_DIRECTION];
-	__u32 direction = way_here & RUDDER_EGRESS;
 	__u32 mark = rudder_take_mark(skb, direction);
 	const struct rudder_flow *flow;
 	struct rudder_scratch *s;
@@ -242,9 +230,12 @@ int rudder_classify(struct __sk_buff *skb)
 	if (!s || (s->is_cloning && rudder_put_aside()))
 		return RUDDER_NEXT;
 	blob = rudder_active_blob();
-	if (!blob)
-		return RUDDER_NEXT;
-	odd = mark | (way_here & RUDDER_ODD_UNCACHED);
+	if (!blob) {
+		if (mark)
+			skb->tc_index = (__u16)mark;
+		return rudder_go_on(skb);
+	}
+	odd = mark | uncached;
 	s->odd = odd;
 	if (!odd) {
 		flow = rudder_find_flow(skb, (const struct rudder_blob_header *)blob, s, direction);
@@ -259,6 +250,34 @@ int rudder_classify(struct __sk_buff *skb)
 	if (s->odd & RUDDER_ODD_STALE)
 		return rudder_start_again(skb, s->mark);
 	return rank == RUDDER_NO_RULE ? RUDDER_NEXT : rudder_begin(skb, blob, s, rank);
+}
+
+/* ---- programs ---------------------------------------------------------------------------------- */
+
+/* What ingress hooks run. */
+SEC("tc")
+int rudder_ingress(struct __sk_buff *skb)
+{
+	skb->cb[RUDDER_CB_DIRECTION] = RUDDER_INGRESS;
+	return rudder_treat(skb, RUDDER_INGRESS, 0);
+}
+
+/* What egress hooks run. */
+SEC("tc")
+int rudder_egress(struct __sk_buff *skb)
+{
+	skb->cb[RUDDER_CB_DIRECTION] = RUDDER_EGRESS;
+	bpf_tail_call(skb, &stages, RUDDER_STAGE_CLASSIFY);
+	return RUDDER_NEXT;
+}
+
+/* Packets that begin at egress or again, or come from the tier that was active before: skb->cb[RUDDER_CB_DIRECTION] says how. */
+SEC("tc")
+int rudder_classify(struct __sk_buff *skb)
+{
+	__u32 way_here = skb->cb[RUDDER_CB_DIRECTION];
+
+	return rudder_treat(skb, way_here & RUDDER_EGRESS, way_here & RUDDER_ODD_UNCACHED);
 }
 
 SEC("tc")

@@ -24,7 +24,12 @@ namespace {
 /// BPF_F_TEST_SKB_CHECKSUM_COMPLETE, which the headers of older systems lack.
 constexpr std::uint32_t k_checksum_complete = 1u << 2;
 /// cb[0] of tagging.bpf.c.
-constexpr std::uint32_t k_lift = 1, k_hide = 2;
+constexpr std::uint32_t k_lift = 1, k_hide = 2, k_tested_shift = 2;
+
+/// Index into `tested` of tagging.bpf.c.
+std::uint32_t tested_program(Direction direction, const Metadata& metadata) {
+    return metadata.enters_late ? 2u : static_cast<std::uint32_t>(direction);
+}
 
 std::uint64_t total(const bpf_map* map, const void* key) {
     std::vector<std::uint64_t> values(static_cast<std::size_t>(libbpf_num_possible_cpus()));
@@ -115,10 +120,12 @@ std::unique_ptr<Datapath> Datapath::load(std::string& why, std::size_t tier) {
     if (counters == MAP_FAILED) {
         std::abort();
     }
-    const std::uint32_t key = 0;
-    const int program = bpf_program__fd(bpf->progs.rudder_classify);
-    bpf_map_update_elem(bpf_map__fd(bpf->maps.programs), &key, &program, BPF_ANY);
-    bpf_map_update_elem(bpf_map__fd(tagging->maps.tested), &key, &program, BPF_ANY);
+    std::uint32_t tested = 0;
+    for (const bpf_program* program : {bpf->progs.rudder_ingress, bpf->progs.rudder_egress, bpf->progs.rudder_classify}) {
+        const int fd = bpf_program__fd(program);
+        bpf_map_update_elem(bpf_map__fd(tagging->maps.tested), &tested, &fd, BPF_ANY);
+        tested++;
+    }
     std::uint32_t stage = 0;  // RUDDER_STAGE_*
     for (const bpf_program* next : {bpf->progs.rudder_forward, bpf->progs.rudder_classify, bpf->progs.rudder_answer,
                                     bpf->progs.rudder_act}) {
@@ -195,7 +202,7 @@ Run Datapath::test_run(int program, const Frame& frame, std::uint32_t ifindex, D
     context.tstamp = metadata.timestamp;
     context.cb[0] = tagging;
     context.cb[1] = context.cb[2] = context.cb[3] = metadata.left_over;
-    context.cb[4] = static_cast<std::uint32_t>(direction);
+    context.cb[4] = metadata.enters_late ? static_cast<std::uint32_t>(direction) : metadata.left_over;
     Run result;
     result.frame.resize(frame.size() + 256);
     bpf_test_run_opts options{};
@@ -223,18 +230,15 @@ Run Datapath::test_run(int program, const Frame& frame, std::uint32_t ifindex, D
 }
 
 Run Datapath::run(const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat, const Metadata& metadata) {
-    return test_run(bpf_program__fd(bpf_->progs.rudder_classify), frame, ifindex, direction, repeat, metadata);
+    const std::array programs{bpf_->progs.rudder_ingress, bpf_->progs.rudder_egress, bpf_->progs.rudder_classify};
+    return test_run(bpf_program__fd(programs.at(tested_program(direction, metadata))), frame, ifindex, direction, repeat, metadata);
 }
 
 Run Datapath::run_tagged(const Frame& frame, TagPlace place, std::uint32_t ifindex, Direction direction, const Metadata& metadata) {
     // A sum over the packet would be wrong once a tag is written into it.
-    const std::uint32_t tagging = (place == TagPlace::beside ? k_lift : 0) | (metadata.is_summed ? k_hide : 0);
+    const std::uint32_t tagging = (place == TagPlace::beside ? k_lift : 0) | (metadata.is_summed ? k_hide : 0) |
+                                  tested_program(direction, metadata) << k_tested_shift;
     return test_run(bpf_program__fd(tagging_->progs.tagging), frame, ifindex, direction, 1, metadata, tagging);
-}
-
-Run Datapath::run_entry(const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat) {
-    const bpf_program* entry = direction == Direction::ingress ? bpf_->progs.rudder_ingress : bpf_->progs.rudder_egress;
-    return test_run(bpf_program__fd(entry), frame, ifindex, direction, repeat);
 }
 
 bool Datapath::attach(std::uint32_t ifindex, Direction direction) {
@@ -288,6 +292,23 @@ void Datapath::open_short_way(bool is_open) {
     const int program = bpf_program__fd(bpf_->progs.rudder_forward);
     const int stages = bpf_map__fd(bpf_->maps.stages);
     if ((is_open ? bpf_map_update_elem(stages, &stage, &program, BPF_ANY) : bpf_map_delete_elem(stages, &stage)) != 0) {
+        std::abort();
+    }
+}
+
+void Datapath::unpublish() {
+    const std::uint32_t key = 0;
+    if (bpf_map_delete_elem(bpf_map__fd(bpf_->maps.active), &key) != 0) {
+        std::abort();
+    }
+    published_.clear();
+}
+
+void Datapath::hand_on_to(const Datapath* next) {
+    const std::uint32_t stage = 4;  // RUDDER_STAGE_NEXT_TIER
+    const int program = next == nullptr ? -1 : bpf_program__fd(next->bpf_->progs.rudder_classify);
+    const int stages = bpf_map__fd(bpf_->maps.stages);
+    if ((next != nullptr ? bpf_map_update_elem(stages, &stage, &program, BPF_ANY) : bpf_map_delete_elem(stages, &stage)) != 0) {
         std::abort();
     }
 }

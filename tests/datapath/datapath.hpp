@@ -25,8 +25,9 @@ struct Metadata {
     std::uint32_t priority = 0;
     std::uint64_t timestamp = 0;
     std::uint32_t received_on = 0;  ///< device that the packet came in by, if not the one of the hook; not read back
-    std::uint32_t left_over = 0;    ///< what others left in skb->cb, words 1 to 3; not read back
+    std::uint32_t left_over = 0;    ///< what others left in skb->cb, but for word 0; not read back
     bool is_summed = false;         ///< CHECKSUM_COMPLETE: the run fails with EBADMSG if the sum is wrong after it; not read back
+    bool enters_late = false;       ///< by rudder_classify, as what begins again or comes from the tier before; not by what hooks run
 };
 
 /// What one run returned.
@@ -73,13 +74,15 @@ public:
     Run run(const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat = 1, const Metadata& metadata = {});
     /// The same, the tag being in that place; the frame that comes back has all its tags in it, unless it is summed.
     Run run_tagged(const Frame& frame, TagPlace place, std::uint32_t ifindex, Direction direction, const Metadata& metadata = {});
-    /// The same through rudder_ingress or rudder_egress and the program array.
-    Run run_entry(const Frame& frame, std::uint32_t ifindex, Direction direction, std::uint32_t repeat = 1);
     /// Attaches the entry program to a real device (cls_bpf on its clsact); gone with the device.
     bool attach(std::uint32_t ifindex, Direction direction);
     void detach(std::uint32_t ifindex, Direction direction);
     /// Counts start at zero, and the flow cache is asked even if it was of no use before.
     void reset();
+    /// No generation is active any more, as in a tier that another one came after. The next publish() makes one active.
+    void unpublish();
+    /// Where packets go that find no active generation: to `next`, which lives longer; null: nowhere.
+    void hand_on_to(const Datapath* next);
     /// Whether the tail call to rudder_forward succeeds.
     void open_short_way(bool is_open);
     /// Lets ICMP errors go at their full rate again.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
 /*
  * A test run cannot be given a tag beside its frame, nor does it show one: this program, run in place of
- * rudder_classify, makes one before it and writes it into the frame after it.
+ * the one that is tested, makes one before it and writes it into the frame after it.
  */
 #include <linux/bpf.h>
 #include <linux/types.h>
@@ -10,11 +10,12 @@
 
 #define TAGGING_LIFT 1 /* cb[0]: the outermost tag comes beside the frame */
 #define TAGGING_HIDE 2 /* cb[0]: a tag beside the frame is not shown */
+#define TAGGING_TESTED(word) ((word) >> 2 & 3) /* cb[0]: which program is tested, index into `tested` */
 #define TAG_8021Q __builtin_bswap16(0x8100)
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 3);
 	__type(key, __u32);
 	__type(value, __u32);
 } tested SEC(".maps");
@@ -25,7 +26,7 @@ static __attribute__((noinline)) int run_tested(struct __sk_buff *skb)
 {
 	int verdict = -1000;
 
-	bpf_tail_call(skb, &tested, 0);
+	bpf_tail_call(skb, &tested, TAGGING_TESTED(skb->cb[0]));
 	asm volatile("" : "+r"(verdict));
 	return verdict;
 }

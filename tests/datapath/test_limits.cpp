@@ -15,7 +15,7 @@ constexpr std::uint32_t k_repeat = 200000;
 std::uint32_t cost(const Policy& rules, std::uint32_t repeat = k_repeat) {
     REQUIRE(datapath().publish(rules, topology()));
     const Frame frame = arriving() / Ipv4{} / Udp{} / payload(22);
-    return datapath().run_entry(frame, link_named("in0").ifindex, Direction::ingress, repeat).nanoseconds;
+    return datapath().run(frame, link_named("in0").ifindex, Direction::ingress, repeat).nanoseconds;
 }
 
 Rewrite kept(bool to_other_host) {
@@ -42,7 +42,7 @@ TEST_CASE("the cost of a packet is reported") {
         copies.targets.push_back(target("out0", kept(true)));
     }
     copies.original_passes = true;
-    WARN("ns per packet, entry program included: no hook " << cost(policy({}))
+    WARN("ns per packet: no hook " << cost(policy({}))
          << ", no match " << cost(policy({rule(RuleType::drop, "11.0.0.0/8")}))
          << ", steer without rewrite " << cost(policy({steer("10.0.0.0/8", kept(false))}))
          << ", steer with rewrite " << cost(policy({steer("10.0.0.0/8", kept(true))}))

@@ -197,9 +197,9 @@ TEST_CASE("a packet that cannot be sent goes on, or is dropped where the rule sa
     }
 }
 
-TEST_CASE("the entry programs reach the classifier with their direction") {
+TEST_CASE("each entry program has its direction") {
     REQUIRE(datapath().publish(policy({steer("10.0.0.0/8", {}, Direction::egress)}), topology()));
     const Frame frame = arriving() / Ipv4{} / Udp{} / payload(20);
-    CHECK(datapath().run_entry(frame, link_named("in0").ifindex, Direction::egress).verdict == k_redirect);
-    CHECK(datapath().run_entry(frame, link_named("in0").ifindex, Direction::ingress).verdict == k_next);
+    CHECK(datapath().run(frame, link_named("in0").ifindex, Direction::egress).verdict == k_redirect);
+    CHECK(datapath().run(frame, link_named("in0").ifindex, Direction::ingress).verdict == k_next);
 }

@@ -19,7 +19,7 @@
 namespace rudder {
 namespace {
 
-constexpr std::uint32_t k_slot = 0;  // the only entry of `active` and `programs`
+constexpr std::uint32_t k_slot = 0;  // the only entry of `active`
 
 Status set_slot(int map_fd, int value_fd, const std::string& operation) {
     if (const int result = bpf_map_update_elem(map_fd, &k_slot, &value_fd, BPF_ANY); result != 0) {
@@ -40,9 +40,9 @@ Result<std::uint32_t> slot_id(int map_fd, const std::string& operation) {
 
 }  // namespace
 
-BpfKernel::BpfKernel(BpfKernelOptions options, BpfObject hooks, NextHopTable next_hops, GroupTables groups,
+BpfKernel::BpfKernel(BpfKernelOptions options, BpfObject shared, NextHopTable next_hops, GroupTables groups,
                      std::uint32_t cpus)
-    : options_(std::move(options)), hooks_(std::move(hooks)), next_hops_(std::move(next_hops)), groups_(std::move(groups)),
+    : options_(std::move(options)), shared_(std::move(shared)), next_hops_(std::move(next_hops)), groups_(std::move(groups)),
       cpus_(cpus) {}
 
 Status BpfKernel::check(const Image& image) const {
@@ -55,19 +55,32 @@ Status BpfKernel::check(const Image& image) const {
 
 Result<StageId> BpfKernel::stage(const Image& image, std::uint64_t generation) {
     const std::string operation = "stage generation " + std::to_string(generation);
+    if (Status status = leave_tier(image.tier); !status) {
+        return status.error().within(operation);
+    }
     if (Status status = load_tier(image.tier); !status) {
         return status.error().within(operation);
     }
     Result<Blob> blob = make_blob(image, generation);
     if (!blob) {
-        if (!is_tier_in_use(image.tier)) {
-            tiers_.erase(image.tier);
-        }
+        drop_unused(image.tier);
         return blob.error().within(operation);
     }
     const StageId id{next_stage_++};
     staged_.emplace(id.value, std::move(blob).value());
     return id;
+}
+
+/// While hooks enter by the programs of a past tier, nothing can be staged for it: filling its slot would be seen at once.
+Status BpfKernel::leave_tier(std::size_t tier) {
+    const std::vector<std::size_t> past = past_tiers();
+    if (std::find(past.begin(), past.end(), tier) == past.end()) {
+        return {};
+    }
+    if (Status status = move_hooks(); !status) {
+        return status;
+    }
+    return free_previous();
 }
 
 void BpfKernel::discard(StageId stage) {
@@ -77,8 +90,14 @@ void BpfKernel::discard(StageId stage) {
     }
     const std::size_t tier = staged->second.tier;
     staged_.erase(staged);
-    if (!is_tier_in_use(tier)) {
-        tiers_.erase(tier);  // it has never seen a packet: nothing to count, nobody to wait for
+    drop_unused(tier);
+}
+
+/// A tier that has never seen a packet: nothing to count, nobody to wait for. Before the first publish it may have hooks that could not
+/// be detached again, and stays for them.
+void BpfKernel::drop_unused(std::size_t tier) {
+    if (active_ && !is_tier_in_use(tier)) {
+        tiers_.erase(tier);
     }
 }
 
@@ -88,7 +107,7 @@ Status BpfKernel::publish(StageId stage) {
         return Error{"publish: no such stage", EINVAL};
     }
     Blob& blob = staged->second;
-    const bool is_running_tier = active_ && active_->tier == blob.tier;
+    const bool is_running_tier = !active_ || active_->tier == blob.tier;
     Status status = is_running_tier
                         ? set_slot(tiers_.at(blob.tier).map_fd("active"), blob.map.get(), "publish: set the active slot")
                         : switch_tier(blob);
@@ -103,50 +122,78 @@ Status BpfKernel::publish(StageId stage) {
     return {};
 }
 
-/// No packet reads the new tier's slot before its classifier is entered, so filling it is not yet the commit.
+/// No packet is handed on to the new tier before the running one has no active generation any more: that is the commit. Until
+/// hooks are moved (free_previous) they enter by the programs of the old tier.
 Status BpfKernel::switch_tier(const Blob& blob) {
-    const BpfObject& tier = tiers_.at(blob.tier);
+    BpfObject& tier = tiers_.at(blob.tier);
+    BpfObject& running = tiers_.at(active_->tier);
     if (Status status = set_slot(tier.map_fd("active"), blob.map.get(), "publish: fill the slot of the new tier"); !status) {
         return status;
     }
-    Status status = set_slot(hooks_.map_fd("programs"), tier.classify().fd, "publish: switch to the new tier");
+    Status status = running.hand_on_to(tier);
+    if (status) {
+        if (const int result = bpf_map_delete_elem(running.map_fd("active"), &k_slot); result != 0) {
+            status = os_error("publish: switch to the new tier", result);
+        }
+    }
     if (!status) {
+        running.stop_handing_on();
         (void)bpf_map_delete_elem(tier.map_fd("active"), &k_slot);
     }
     return status;
 }
 
 /// Writing a slot of an array of maps returns only after the RCU grace period (maybe_wait_bpf_programs in
-/// kernel/bpf/syscall.c); writing a program array waits for nobody. So after a change of tier the running
+/// kernel/bpf/syscall.c); giving a hook another program waits for nobody. So after hooks were moved the running
 /// slot is written once more, with what it holds: then no packet is in the old tier, its blob or its counters.
 Status BpfKernel::wait_for_packets() const {
     return set_slot(tiers_.at(active_->tier).map_fd("active"), active_->map.get(), "wait for packets in the old generation");
 }
 
+/// One hook that cannot be moved keeps all past tiers, by which its packets reach the active one, but holds nothing else up.
 Status BpfKernel::free_previous() {
-    if (!active_) {
-        return {};
-    }
-    std::vector<std::size_t> retired;
-    for (const auto& [tier, object] : tiers_) {
-        const bool is_staged = std::any_of(staged_.begin(), staged_.end(),
-                                           [tier = tier](const auto& staged) { return staged.second.tier == tier; });
-        if (tier != active_->tier && !is_staged) {
-            retired.push_back(tier);
-        }
-    }
-    if (!retired.empty()) {
+    if (const std::vector<std::size_t> past = past_tiers(); !past.empty()) {
+        const bool is_left = move_hooks().is_ok();
         if (Status status = wait_for_packets(); !status) {
             return status;
         }
-    }
-    for (const std::size_t tier : retired) {
-        if (Status status = retire_tier(tier); !status) {
-            return status;
+        for (const std::size_t tier : is_left ? past : std::vector<std::size_t>{}) {
+            if (Status status = retire_tier(tier); !status) {
+                return status;
+            }
         }
     }
     previous_.clear();
     return {};
+}
+
+std::vector<std::size_t> BpfKernel::past_tiers() const {
+    std::vector<std::size_t> past;
+    for (const auto& [tier, object] : tiers_) {
+        const bool is_staged = std::any_of(staged_.begin(), staged_.end(),
+                                           [tier = tier](const auto& staged) { return staged.second.tier == tier; });
+        if (active_ && tier != active_->tier && !is_staged) {
+            past.push_back(tier);
+        }
+    }
+    return past;
+}
+
+/// Hooks that still run the programs of a past tier get those of the active one, each in one step. What was removed by hand stays so.
+/// *Errors*: the first one, after all hooks were tried.
+Status BpfKernel::move_hooks() {
+    const Result<std::vector<HookStatus>> hooks = driver_->list();
+    if (!hooks) {
+        return hooks.error().within("move hooks to the active tier");
+    }
+    Status first_failure;
+    for (const HookStatus& hook : *hooks) {
+        Status status = hook.is_attached ? attach(hook.hook) : Status{};
+        if (!status && status.error().code != ENODEV && first_failure) {
+            first_failure = status.error().within("move hooks to the active tier");
+        }
+    }
+    return first_failure;
 }
 
 bool BpfKernel::is_tier_in_use(std::size_t tier) const {
@@ -159,7 +206,7 @@ Status BpfKernel::load_tier(std::size_t tier) {
     if (tiers_.contains(tier)) {
         return {};
     }
-    Result<BpfObject> object = BpfObject::load_tier(rudder::tiers().at(tier), hooks_, options_.log);
+    Result<BpfObject> object = BpfObject::load_tier(rudder::tiers().at(tier), shared_, options_.log);
     if (!object) {
         return object.error();
     }
@@ -195,8 +242,13 @@ Result<BpfKernel::Blob> BpfKernel::make_blob(const Image& image, std::uint64_t g
     return Blob{image.tier, std::move(map), *id, generation};
 }
 
+/// The programs of the active tier or, before the first publish, those of the tier that will be.
 Status BpfKernel::attach(const HookSpec& hook) {
-    const HookProgram& program = hook.direction == Direction::ingress ? hooks_.ingress() : hooks_.egress();
+    if (!active_ && staged_.empty()) {
+        return Error{"attach: nothing is staged", EINVAL};
+    }
+    const BpfObject& tier = tiers_.at(active_ ? active_->tier : staged_.rbegin()->second.tier);
+    const HookProgram& program = hook.direction == Direction::ingress ? tier.ingress() : tier.egress();
     const LibbpfCapture log(options_.log);
     if (Status status = driver_->attach(hook, program); !status) {
         return status.error().within("attach");
@@ -216,10 +268,28 @@ Status BpfKernel::write_next_hop(std::uint32_t slot, const NextHopEntry& entry) 
 
 Status BpfKernel::write_group(std::uint32_t slot, const GroupEntry& entry) { return groups_.write(slot, entry); }
 
-Result<std::vector<HookStatus>> BpfKernel::list_hooks() { return driver_->list(); }
+/// A hook that runs a program of ours, but of a tier that is gone, treats no packets: it is as lost as one without any.
+Result<std::vector<HookStatus>> BpfKernel::list_hooks() {
+    Result<std::vector<HookStatus>> hooks = driver_->list();
+    if (!hooks) {
+        return hooks;
+    }
+    for (HookStatus& hook : *hooks) {
+        const auto tier = std::find_if(tiers_.begin(), tiers_.end(), [&hook](const auto& each) {
+            return hook.program_id == each.second.ingress().id || hook.program_id == each.second.egress().id;
+        });
+        if (hook.is_attached && tier == tiers_.end()) {
+            hook.is_attached = false;
+            hook.detail = "runs a program of a policy size that is gone";
+        } else if (hook.is_attached && active_ && tier->first != active_->tier) {
+            hook.detail += ", by the program of the policy size before";
+        }
+    }
+    return hooks;
+}
 
 Result<std::vector<MapStatus>> BpfKernel::list_maps() {
-    std::vector<int> descriptors = hooks_.own_map_fds();
+    std::vector<int> descriptors = shared_.own_map_fds();
     for (const auto& [tier, object] : tiers_) {
         const std::vector<int> own = object.own_map_fds();
         descriptors.insert(descriptors.end(), own.begin(), own.end());
@@ -245,18 +315,16 @@ Result<std::vector<MapStatus>> BpfKernel::list_maps() {
 /// the objects this process holds: while we hold a map, its id is nobody else's, and its content is frozen.
 /// An id that is not ours is an error, since nobody else may write these slots.
 Result<std::uint64_t> BpfKernel::active_generation() {
-    const std::string operation = "read back the active generation";
-    const Result<std::uint32_t> program = slot_id(hooks_.map_fd("programs"), operation);
-    if (!program || *program == 0) {
-        return program ? Result<std::uint64_t>(std::uint64_t{0}) : program.error();
-    }
     for (const auto& [tier, object] : tiers_) {
-        if (object.classify().id == *program) {
-            const Result<std::uint32_t> map = slot_id(object.map_fd("active"), operation);
-            return map ? generation_of(*map) : map.error();
+        const Result<std::uint32_t> map = slot_id(object.map_fd("active"), "read back the active generation");
+        if (!map) {
+            return map.error();
+        }
+        if (*map != 0) {
+            return generation_of(*map);
         }
     }
-    return Error{operation + ": the program array holds a program that is not ours", ESTALE};
+    return std::uint64_t{0};
 }
 
 Result<std::uint64_t> BpfKernel::generation_of(std::uint32_t blob_map_id) const {

@@ -26,14 +26,16 @@ struct BpfKernelOptions {
 };
 
 /// The kernel port over libbpf. Invariants it keeps:
-/// - I1: packets enter by `programs`[0], the classifier of one tier, which reads its own `active`[0]: one generation.
-/// - I2: publish commits by exactly one system call, either `active`[0] of the running tier or `programs`[0].
+/// - I1: packets enter by the programs of the active tier, which reads its own `active`[0]: one generation. After a change of tier hooks
+///   run those of the tier before until they are moved; it has no active generation any more and hands packets on.
+/// - I2: publish commits by exactly one system call: `active`[0] of the running tier gets the new generation or, when another
+///   tier has it, none any more.
 /// - I3: a blob map is read-only for programs from the start and frozen for user space once it is filled: the id of a map
 ///   tells its generation.
 /// - I4: see HookDriver. - I6: counters of a tier are added to the base before its map is freed.
 class BpfKernel final : public KernelPort {
 public:
-    /// Loads the entry programs and shared maps; attaches nothing.
+    /// Loads the shared maps; attaches nothing.
     /// *Errors*: EPERM without CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; a forced attachment the kernel has not; the verifier's words.
     static Result<std::unique_ptr<BpfKernel>> open(BpfKernelOptions options);
 
@@ -69,20 +71,25 @@ private:
         std::uint64_t generation = 0;
     };
 
-    BpfKernel(BpfKernelOptions options, BpfObject hooks, NextHopTable next_hops, GroupTables groups, std::uint32_t cpus);
+    BpfKernel(BpfKernelOptions options, BpfObject shared, NextHopTable next_hops, GroupTables groups, std::uint32_t cpus);
 
     Status choose_driver();
     void note_features(KernelFeature memlock);
     Status load_tier(std::size_t tier);
+    Status leave_tier(std::size_t tier);
+    void drop_unused(std::size_t tier);
     Result<Blob> make_blob(const Image& image, std::uint64_t generation) const;
     Status switch_tier(const Blob& blob);
     Status wait_for_packets() const;
     [[nodiscard]] bool is_tier_in_use(std::size_t tier) const;
+    /// Loaded tiers that were active and are not, and have nothing staged.
+    [[nodiscard]] std::vector<std::size_t> past_tiers() const;
+    Status move_hooks();
     Status retire_tier(std::size_t tier);
     [[nodiscard]] Result<std::uint64_t> generation_of(std::uint32_t blob_map_id) const;
 
     BpfKernelOptions options_;
-    BpfObject hooks_;
+    BpfObject shared_;
     NextHopTable next_hops_;
     GroupTables groups_;
     std::uint32_t cpus_;

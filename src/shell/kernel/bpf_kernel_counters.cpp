@@ -33,7 +33,7 @@ Status BpfKernel::clear_counters(const std::vector<std::uint32_t>& slots) {
         }
     }
     const std::set<std::uint32_t> set(slots.begin(), slots.end());
-    if (Status status = clear_failures(hooks_.map_fd("failures"), hooks_.map_entries("failures"), set); !status) {
+    if (Status status = clear_failures(shared_.map_fd("failures"), shared_.map_entries("failures"), set); !status) {
         return status;
     }
     for (const std::uint32_t slot : slots) {
@@ -56,15 +56,15 @@ Result<std::vector<CounterValue>> BpfKernel::read_counters(std::uint32_t slots) 
 }
 
 Result<std::vector<FailureCount>> BpfKernel::read_failures() {
-    return read_failure_map(hooks_.map_fd("failures"), cpus_, hooks_.map_entries("failures"));
+    return read_failure_map(shared_.map_fd("failures"), cpus_, shared_.map_entries("failures"));
 }
 
 Result<std::vector<std::uint64_t>> BpfKernel::read_reasons() {
-    return read_reason_map(hooks_.map_fd("reasons"), cpus_, RUDDER_REASON_COUNT);
+    return read_reason_map(shared_.map_fd("reasons"), cpus_, RUDDER_REASON_COUNT);
 }
 
 Result<FlowCacheStatus> BpfKernel::read_flow_cache() {
-    return read_flow_map(hooks_.map_fd("flows"), hooks_.map_entries("flows"));
+    return read_flow_map(shared_.map_fd("flows"), shared_.map_entries("flows"));
 }
 
 }  // namespace rudder

@@ -18,23 +18,23 @@ Result<std::unique_ptr<BpfKernel>> BpfKernel::open(BpfKernelOptions options) {
     if (!cpus) {
         return cpus.error();
     }
-    Result<BpfObject> hooks = BpfObject::load_hooks(options.log);
-    if (!hooks) {
-        Error error = hooks.error();
+    Result<BpfObject> shared = BpfObject::load_shared(options.log);
+    if (!shared) {
+        Error error = shared.error();
         if (error.code == EPERM || error.code == ENOMEM) {
             error.message += " (memlock limit: " + memlock.chosen + "; " + memlock.why + ")";
         }
         return error;
     }
-    Result<NextHopTable> table = NextHopTable::map(hooks->map_fd("next_hops"), hooks->map_entries("next_hops"));
+    Result<NextHopTable> table = NextHopTable::map(shared->map_fd("next_hops"), shared->map_entries("next_hops"));
     if (!table) {
         return table.error();
     }
-    Result<GroupTables> groups = GroupTables::map(hooks->map_fd("group_tables"), hooks->map_entries("group_tables"));
+    Result<GroupTables> groups = GroupTables::map(shared->map_fd("group_tables"), shared->map_entries("group_tables"));
     if (!groups) {
         return groups.error();
     }
-    std::unique_ptr<BpfKernel> kernel(new BpfKernel(std::move(options), std::move(hooks).value(), std::move(table).value(),
+    std::unique_ptr<BpfKernel> kernel(new BpfKernel(std::move(options), std::move(shared).value(), std::move(table).value(),
                                                     std::move(groups).value(), *cpus));
     if (Status status = kernel->choose_driver(); !status) {
         return status.error();
@@ -52,7 +52,7 @@ Result<int> BpfKernel::remove_leftovers(const BpfKernelOptions& options) {
 Status BpfKernel::choose_driver() {
     const LibbpfCapture log(options_.log);
     const bool is_forced = options_.attachment != Attachment::automatic;
-    const Result<bool> probe = has_tcx(hooks_.ingress());
+    const Result<bool> probe = has_tcx(shared_.table_probe());
     const bool is_available = probe && *probe;
     if (options_.attachment == Attachment::tcx && !is_available) {
         return probe ? Error{"attachment tcx was asked for, but this kernel has no tcx (it came with 6.6)", EOPNOTSUPP}
@@ -76,7 +76,7 @@ void BpfKernel::note_features(KernelFeature memlock) {
     features_.push_back({"freeze", can_freeze_ ? "yes" : "no",
                          can_freeze_ ? "published maps are read-only for everybody (BPF_MAP_FREEZE)"
                                      : "the kernel does not let us freeze maps (5.2)"});
-    can_look_up_tables_ = can_look_up_tables(hooks_.table_probe().fd);
+    can_look_up_tables_ = can_look_up_tables(shared_.table_probe().fd);
     features_.push_back({"routing-tables", can_look_up_tables_ ? "yes" : "no",
                          can_look_up_tables_ ? "the kernel has BPF_FIB_LOOKUP_TBID (6.5)"
                                              : "the kernel has no BPF_FIB_LOOKUP_TBID (6.5): no `via = { table = N }`"});

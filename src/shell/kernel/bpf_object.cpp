@@ -9,6 +9,7 @@
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 #include <rudder_abi.h>
+#include <rudder_stage.h>
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
@@ -45,19 +46,11 @@ struct BpfObject::Skeleton {
     explicit Skeleton(rudder_tc_bpf* opened) : bpf(opened) {}
     Skeleton(const Skeleton&) = delete;
     Skeleton& operator=(const Skeleton&) = delete;
-    ~Skeleton() {
-        clear_own_program_arrays();
-        rudder_tc_bpf__destroy(bpf);
-    }
-
     /// The kernel clears a program array when its last descriptor is closed, but somebody else's counts too (bpftool(8) can
     /// open any map). `stages` holds programs that use it: until it is cleared, neither they nor their maps are freed.
-    void clear_own_program_arrays() const {
+    ~Skeleton() {
         clear_program_array(bpf->maps.stages);
-        const bool is_hooks = bpf_program__autoload(bpf->progs.rudder_ingress);
-        if (is_hooks) {
-            clear_program_array(bpf->maps.programs);  // the tiers only share it
-        }
+        rudder_tc_bpf__destroy(bpf);
     }
 };
 
@@ -116,9 +109,14 @@ Status BpfObject::load(const LibbpfCapture& log) {
 
 Status BpfObject::fill_stages() {
     const rudder_tc_bpf& bpf = *skeleton_->bpf;
-    const std::array programs{bpf.progs.rudder_forward, bpf.progs.rudder_classify, bpf.progs.rudder_answer, bpf.progs.rudder_act};  // RUDDER_STAGE_*
-    for (std::uint32_t stage = 0; stage < programs.size(); ++stage) {
-        const int program = bpf_program__fd(programs[stage]);
+    const std::array<std::pair<std::uint32_t, const bpf_program*>, 4> programs{{
+        {RUDDER_STAGE_FORWARD, bpf.progs.rudder_forward},
+        {RUDDER_STAGE_CLASSIFY, bpf.progs.rudder_classify},
+        {RUDDER_STAGE_ANSWER, bpf.progs.rudder_answer},
+        {RUDDER_STAGE_ACT, bpf.progs.rudder_act},
+    }};
+    for (const auto& [stage, next] : programs) {
+        const int program = bpf_program__fd(next);
         if (bpf_map_update_elem(map_fd("stages"), &stage, &program, BPF_ANY) != 0) {
             return os_error("fill the stages", errno);
         }
@@ -126,17 +124,31 @@ Status BpfObject::fill_stages() {
     return {};
 }
 
-Result<BpfObject> BpfObject::load_hooks(const LibbpfSink& sink) {
+Status BpfObject::hand_on_to(const BpfObject& next) {
+    const std::uint32_t stage = RUDDER_STAGE_NEXT_TIER;
+    const int program = bpf_program__fd(next.skeleton_->bpf->progs.rudder_classify);
+    if (bpf_map_update_elem(map_fd("stages"), &stage, &program, BPF_ANY) != 0) {
+        return os_error("hand packets on to the next tier", errno);
+    }
+    return {};
+}
+
+void BpfObject::stop_handing_on() {
+    const std::uint32_t stage = RUDDER_STAGE_NEXT_TIER;
+    (void)bpf_map_delete_elem(map_fd("stages"), &stage);
+}
+
+Result<BpfObject> BpfObject::load_shared(const LibbpfSink& sink) {
     const LibbpfCapture log(sink);
     Result<BpfObject> opened = open(log);
     if (!opened) {
         return opened;
     }
     rudder_tc_bpf& bpf = *opened->skeleton_->bpf;
-    bpf_program__set_autoload(bpf.progs.rudder_classify, false);
-    bpf_program__set_autoload(bpf.progs.rudder_forward, false);
-    bpf_program__set_autoload(bpf.progs.rudder_answer, false);
-    bpf_program__set_autoload(bpf.progs.rudder_act, false);
+    bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, opened->object()) {
+        bpf_program__set_autoload(program, program == bpf.progs.rudder_probe_tables);
+    }
     bpf_map* map = nullptr;
     bpf_object__for_each_map(map, opened->object()) {
         if (is_own_map_of_tier(map) && !bpf_map__is_internal(map)) {
@@ -148,27 +160,21 @@ Result<BpfObject> BpfObject::load_hooks(const LibbpfSink& sink) {
         status = opened->load(log);
     }
     if (status) {
-        status = opened->find_program("rudder_ingress", opened->ingress_);
-    }
-    if (status) {
-        status = opened->find_program("rudder_egress", opened->egress_);
-    }
-    if (status) {
         status = opened->find_program("rudder_probe_tables", opened->table_probe_);
     }
     if (!status) {
-        return status.error().within("entry programs");
+        return status.error().within("shared maps");
     }
     return opened;
 }
 
-Status BpfObject::share_maps(const BpfObject& hooks) {
+Status BpfObject::share_maps(const BpfObject& owner) {
     bpf_map* map = nullptr;
     bpf_object__for_each_map(map, object()) {
         if (is_own_map_of_tier(map)) {
             continue;
         }
-        const int shared = hooks.map_fd(bpf_map__name(map));
+        const int shared = owner.map_fd(bpf_map__name(map));
         if (const int result = bpf_map__reuse_fd(map, shared); result != 0) {
             return os_error(std::string("share map ") + bpf_map__name(map), result);
         }
@@ -199,7 +205,7 @@ Status BpfObject::size_counters(std::uint32_t slots) {
     return result == 0 ? Status{} : os_error("set the size of the counters", result);
 }
 
-Result<BpfObject> BpfObject::load_tier(const Tier& tier, const BpfObject& hooks, const LibbpfSink& sink) {
+Result<BpfObject> BpfObject::load_tier(const Tier& tier, const BpfObject& shared, const LibbpfSink& sink) {
     const std::string operation = "classifier for " + std::to_string(tier.blob_bytes) + " bytes";
     const LibbpfCapture log(sink);
     Result<BpfObject> opened = open(log);
@@ -208,8 +214,6 @@ Result<BpfObject> BpfObject::load_tier(const Tier& tier, const BpfObject& hooks,
     }
     rudder_tc_bpf& bpf = *opened->skeleton_->bpf;
     bpf.rodata->blob_bytes = tier.blob_bytes;
-    bpf_program__set_autoload(bpf.progs.rudder_ingress, false);
-    bpf_program__set_autoload(bpf.progs.rudder_egress, false);
     bpf_program__set_autoload(bpf.progs.rudder_probe_tables, false);
     // The kernel takes value size and flags of all generations from this example and then forgets it.
     const Result<int> example = create_blob_map(tier.blob_bytes);
@@ -220,13 +224,16 @@ Result<BpfObject> BpfObject::load_tier(const Tier& tier, const BpfObject& hooks,
     bpf_map__set_inner_map_fd(bpf.maps.active, example_owner.get());
     Status status = opened->size_counters(tier.counter_slots);
     if (status) {
-        status = opened->share_maps(hooks);
+        status = opened->share_maps(shared);
     }
     if (status) {
         status = opened->load(log);
     }
     if (status) {
-        status = opened->find_program("rudder_classify", opened->classify_);
+        status = opened->find_program("rudder_ingress", opened->ingress_);
+    }
+    if (status) {
+        status = opened->find_program("rudder_egress", opened->egress_);
     }
     if (status) {
         status = opened->fill_stages();
@@ -254,7 +261,7 @@ CounterMap BpfObject::counters() const {
 }
 
 std::vector<int> BpfObject::own_map_fds() const {
-    const bool is_tier = classify_.fd >= 0;
+    const bool is_tier = ingress_.fd >= 0;
     std::vector<int> descriptors;
     const bpf_map* map = nullptr;
     bpf_object__for_each_map(map, object()) {

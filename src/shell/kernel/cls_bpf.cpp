@@ -92,6 +92,14 @@ Status remove_filter(const HookSpec& hook, const ClsBpfPlace& place) {
     return {};
 }
 
+int replace_filter(const HookSpec& hook, const ClsBpfPlace& place, const HookProgram& program) {
+    const bpf_tc_hook tc = tc_hook(hook);
+    bpf_tc_opts options = tc_place(place);
+    options.prog_fd = program.fd;
+    options.flags = BPF_TC_F_REPLACE;
+    return bpf_tc_attach(&tc, &options);
+}
+
 /// A filter that a killed daemon left is replaced in one step, so that no packet passes without a program.
 int add_filter(const HookSpec& hook, const ClsBpfPlace& place, const HookProgram& program) {
     const bpf_tc_hook tc = tc_hook(hook);
@@ -105,10 +113,7 @@ int add_filter(const HookSpec& hook, const ClsBpfPlace& place, const HookProgram
     if (!present || !present->has_value() || !is_named_like_ours(**present, hook.direction)) {
         return result;
     }
-    options = tc_place(place);
-    options.prog_fd = program.fd;
-    options.flags = BPF_TC_F_REPLACE;
-    return bpf_tc_attach(&tc, &options);
+    return replace_filter(hook, place, program);
 }
 
 }  // namespace
@@ -120,7 +125,16 @@ Status ClsBpfDriver::attach(const HookSpec& hook, const HookProgram& program) {
         if (!present) {
             return present.error().within(operation);
         }
+        if (present->is_attached && known->second == program.id) {
+            return {};
+        }
         if (present->is_attached) {
+            const int result = replace_filter(hook, place_, program);
+            const Result<HookStatus> now = result == 0 ? present : status_of(hook, program.id);
+            if (!now || !now->is_attached) {  // else only the answer was lost
+                return os_error(operation + ": give it another program", result);
+            }
+            known->second = program.id;
             return {};
         }
         program_ids_.erase(known);  // the device or its clsact was deleted and made again

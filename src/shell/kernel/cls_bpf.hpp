@@ -15,7 +15,7 @@ struct ClsBpfPlace {
 
 /// cls_bpf filters in direct-action mode on clsact, for kernels without tcx. A missing clsact is created and never
 /// removed: removing it would take the filters of others with it.
-/// *Ownership*: the kernel keeps a filter when the daemon dies: see remove_leftover_filters.
+/// *Ownership*: the kernel keeps a filter when the daemon dies, and with it the maps of its policy: see remove_leftover_filters.
 /// *Source*: net/sched/cls_bpf.c, tc-bpf(8).
 class ClsBpfDriver final : public HookDriver {
 public:

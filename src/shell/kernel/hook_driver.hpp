@@ -24,8 +24,9 @@ public:
     virtual ~HookDriver() = default;
 
     [[nodiscard]] virtual std::string_view mechanism() const = 0;
-    /// Attaches, or succeeds at once if our program already runs there. *Errors*: ENODEV when the device is gone,
-    /// EEXIST when somebody else's filter holds our place.
+    /// Attaches, or succeeds at once if the program already runs there. If another one does that this object attached, it takes
+    /// its place in one step, so that each packet meets one of them. *Errors*: ENODEV when the device is gone, EEXIST when
+    /// somebody else's filter holds our place.
     virtual Status attach(const HookSpec& hook, const HookProgram& program) = 0;
     /// Removing what has vanished already succeeds.
     virtual Status detach(const HookSpec& hook) = 0;

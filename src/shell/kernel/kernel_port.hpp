@@ -23,17 +23,19 @@ public:
 
     /// Whether this kernel can do what the image asks for; changes nothing. *Errors*: with the version it takes.
     [[nodiscard]] virtual Status check(const Image& image) const = 0;
-    /// Step 1: creates and fills the map of the new generation; packets do not see it.
+    /// Step 1: creates and fills the map of the new generation; packets do not see it. One at a time is staged: it is published or discarded
+    /// before the next.
     virtual Result<StageId> stage(const Image& image, std::uint64_t generation) = 0;
     /// Undo of stage.
     virtual void discard(StageId stage) = 0;
-    /// Step 2: attaches our program to one hook. *Errors*: the device vanished (ENODEV), ...
+    /// Step 2: attaches our program to one hook, after stage. *Errors*: the device vanished (ENODEV), ...
     virtual Status attach(const HookSpec& hook) = 0;
     /// Undo of attach and step 4. Removing what has vanished already succeeds. Never touches what is not ours (I4).
     virtual Status detach(const HookSpec& hook) = 0;
     /// Step 3, the commit point: one kernel call makes the staged generation the active one.
     virtual Status publish(StageId stage) = 0;
-    /// Step 5: frees the generation before the active one. On return no packet uses it any more.
+    /// Step 5: frees the generation before the active one. On return no packet uses it any more. After an error some of it may be
+    /// freed: the next call goes on.
     virtual Status free_previous() = 0;
     /// Writes one next-hop slot (atomically per 64-bit word). An entry with ifindex 0 clears it.
     virtual Status write_next_hop(std::uint32_t slot, const NextHopEntry& entry) = 0;

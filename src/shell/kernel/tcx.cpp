@@ -111,6 +111,13 @@ Result<HookStatus> status_of(const HookSpec& hook, std::uint32_t link_id) {
     return status;
 }
 
+Status replace_program(int link_fd, const HookProgram& program, const std::string& operation) {
+    if (const int result = bpf_link_update(link_fd, program.fd, nullptr); result != 0) {
+        return os_error(operation + ": give it another program", result == -ENOLINK ? -ENODEV : result);
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<bool> has_tcx(const HookProgram& program) {
@@ -138,7 +145,7 @@ Status TcxDriver::attach(const HookSpec& hook, const HookProgram& program) {
             return present.error().within(operation);
         }
         if (present->is_attached) {
-            return {};
+            return present->program_id == program.id ? Status{} : replace_program(known->second.fd.get(), program, operation);
         }
         // Left from a deleted device whose index was given away again, or from one that moved to another namespace.
         links_.erase(known);
