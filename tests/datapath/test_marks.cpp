@@ -366,3 +366,24 @@ TEST_CASE("a tc_index of others stays what it is") {
         CHECK(datapath().counts().reasons.empty());
     }
 }
+
+TEST_CASE("a mark is neither lost nor counted twice where packets find no active generation") {
+    std::string why;
+    const auto next = Datapath::load(why, 1);
+    REQUIRE(next != nullptr);
+    Wire wire;
+    Observer behind(wire.in.ifindex, Direction::ingress);
+    Observer observer(wire.far.ifindex, Direction::ingress);
+    REQUIRE(datapath().attach(wire.in.ifindex, Direction::ingress));
+    attach_program(setter(k_magic | 6 * k_pass), wire.in.ifindex, Direction::ingress, Place::before);
+    const Policy rules = policy({sending(RuleType::steer, "mk-in", Direction::ingress)});
+    REQUIRE(datapath().publish(rules, wire.world()));
+    REQUIRE(next->publish(rules, wire.world()));
+    datapath().unpublish();
+    wire.send();
+    CHECK(behind.take() == (k_magic | 6 * k_pass));
+    datapath().hand_on_to(next.get());
+    wire.send();
+    CHECK(observer.take() == (k_magic | 7 * k_pass));
+    datapath().hand_on_to(nullptr);
+}

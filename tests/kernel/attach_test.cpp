@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "kernel_objects.hpp"
 #include "network.hpp"
 #include "small_policy.hpp"
 
@@ -7,19 +8,6 @@
 #include <cerrno>
 
 namespace rudder::test {
-namespace {
-
-/// Every mechanism this kernel has.
-std::vector<Attachment> mechanisms() {
-    BpfKernelOptions options;
-    options.attachment = Attachment::tcx;
-    if (BpfKernel::open(std::move(options))) {
-        return {Attachment::tcx, Attachment::cls_bpf};
-    }
-    return {Attachment::cls_bpf};
-}
-
-}  // namespace
 
 TEST_CASE("packets are counted from the first publish on and no longer after the last detach") {
     for (const Attachment mechanism : mechanisms()) {
@@ -39,10 +27,36 @@ TEST_CASE("packets are counted from the first publish on and no longer after the
     }
 }
 
+TEST_CASE("there is no program to attach before anything is staged, and then it lets packets go until the first publish") {
+    for (const Way& way : ways()) {
+        INFO(way.text());
+        const VethPair veth;
+        Daemon daemon(way.mechanism);
+        const HookSpec hook = way.hook_of(veth);
+        const Status early = daemon.kernel->attach(hook);
+        REQUIRE_FALSE(early);
+        CHECK(early.error().code == EINVAL);
+        CHECK(early.error().message.find("nothing is staged") != std::string::npos);
+        CHECK(daemon.kernel->list_hooks().value().empty());
+
+        const Image image = passing_image("a", {hook.ifindex}, {}, 1, way.direction);
+        const Result<StageId> stage = daemon.kernel->stage(image, 1);
+        REQUIRE(stage.is_ok());
+        REQUIRE(daemon.kernel->attach(hook));
+        CHECK(uses_map(daemon.program_at(hook), map_ids(daemon, "stages").at(0)));
+        veth.send(3);
+        CHECK(daemon.kernel->read_counters(1).value().at(0).packets == 0);
+        REQUIRE(daemon.kernel->publish(*stage));
+        veth.send(3);
+        CHECK(daemon.kernel->read_counters(1).value().at(0).packets == 3);
+    }
+}
+
 TEST_CASE("attaching twice and detaching twice are harmless") {
     for (const Attachment mechanism : mechanisms()) {
         const VethPair veth;
         Daemon daemon(mechanism);
+        REQUIRE(daemon.reconcile("a", {}).status);
         const HookSpec hook{veth.left_index(), Direction::egress};
         CHECK(daemon.kernel->attach(hook));
         CHECK(daemon.kernel->attach(hook));
@@ -57,6 +71,7 @@ TEST_CASE("attaching to a device that does not exist says so, and detaching from
     for (const Attachment mechanism : mechanisms()) {
         VethPair veth;
         Daemon daemon(mechanism);
+        REQUIRE(daemon.reconcile("a", {}).status);
         const HookSpec hook{veth.left_index(), Direction::ingress};
         REQUIRE(daemon.kernel->attach(hook));
         veth.remove();
@@ -90,6 +105,7 @@ TEST_CASE("a device that moves to another namespace is no longer listed") {
     for (const Attachment mechanism : mechanisms()) {
         VethPair veth;
         Daemon daemon(mechanism);
+        REQUIRE(daemon.reconcile("a", {}).status);
         const HookSpec hook{veth.left_index(), Direction::ingress};
         REQUIRE(daemon.kernel->attach(hook));
         REQUIRE(run("ip netns add kmove && ip link set ka netns kmove"));

@@ -88,4 +88,21 @@ TEST_CASE("failing bpf() call N of start either fails cleanly or gives a working
     WARN(n - 1 << " bpf() calls at start, failing each refused start " << refused << " times");
 }
 
+TEST_CASE("a hook that a failed first policy could not be taken from meets the next one, of its own size and of another") {
+    for (const std::size_t tier : {0U, 1U}) {
+        INFO("tier " << tier);
+        const VethPair veth;
+        Daemon daemon(Attachment::cls_bpf);
+        fail_send(4, ENOMEM);  // the fourth message takes the filter away again
+        const ApplyOutcome failed = daemon.reconcile("a", {veth.left_index(), 9999});
+        fail_send(0, 0);
+        REQUIRE_FALSE(failed.status);
+        REQUIRE(failed.warnings.size() == 1);
+        REQUIRE(daemon.attached().size() == 1);
+        REQUIRE(daemon.reconcile("a", {veth.left_index()}, tier).status);
+        veth.send(3);
+        CHECK(daemon.counted("a") == 3);
+    }
+}
+
 }  // namespace rudder::test

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "kernel_objects.hpp"
 #include "network.hpp"
 #include "small_policy.hpp"
 
@@ -6,10 +7,8 @@
 #include "shell/kernel/tcx.hpp"
 #include "shell/os/unique_fd.hpp"
 
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <catch2/catch.hpp>
-#include <linux/bpf.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -17,18 +16,9 @@
 namespace rudder::test {
 namespace {
 
-/// Somebody else's program: lets everything go on.
-UniqueFd foreign_program() {
-    const bpf_insn instructions[] = {
-        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = -1},
-        {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
-    };
-    return UniqueFd(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "somebody", "GPL", instructions, 2, nullptr));
-}
-
 /// Puts a foreign filter at a place of the device's ingress, with its own clsact.
 void add_foreign_filter(std::uint32_t ifindex, std::uint32_t priority, std::uint32_t handle) {
-    const UniqueFd program = foreign_program();
+    const UniqueFd program = passing_program();
     bpf_tc_hook hook{};
     hook.sz = sizeof(hook);
     hook.ifindex = static_cast<int>(ifindex);
@@ -50,7 +40,7 @@ std::size_t count_named(const HookSpec& hook, const std::string& prefix) {
 }
 
 bool has_tcx_here() {
-    const UniqueFd program = foreign_program();
+    const UniqueFd program = passing_program();
     const Result<bool> answer = has_tcx({program.get(), 0});
     return answer && *answer;
 }
@@ -108,7 +98,7 @@ TEST_CASE("a foreign tcx program survives start, stop and kill -9") {
     }
     const VethPair veth;
     const HookSpec hook{veth.left_index(), Direction::ingress};
-    const UniqueFd program = foreign_program();
+    const UniqueFd program = passing_program();
     TcxDriver foreign;
     REQUIRE(foreign.attach(hook, {program.get(), 0}));
     {
@@ -146,6 +136,7 @@ TEST_CASE("what replaced our filter is not removed by detach") {
     const HookSpec hook{veth.left_index(), Direction::ingress};
     const ClsBpfPlace place;
     Daemon daemon(Attachment::cls_bpf);
+    REQUIRE(daemon.reconcile("a", {}).status);
     REQUIRE(daemon.kernel->attach(hook));
     REQUIRE(run("tc filter del dev ka ingress prio " + std::to_string(place.priority)));
     CHECK(daemon.attached().empty());

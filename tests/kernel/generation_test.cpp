@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "kernel_objects.hpp"
 #include "network.hpp"
 #include "small_policy.hpp"
 
@@ -19,40 +20,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 
 namespace rudder::test {
 namespace {
-
-/// A second descriptor for one of the daemon's maps; as root by its id.
-UniqueFd map_named(Daemon& daemon, const std::string& name) {
-    const Result<std::vector<MapStatus>> maps = daemon.kernel->list_maps();
-    REQUIRE(maps.is_ok());
-    const auto found = std::find_if(maps->begin(), maps->end(), [&](const MapStatus& map) { return map.name == name; });
-    REQUIRE(found != maps->end());
-    return UniqueFd(bpf_map_get_fd_by_id(found->id));
-}
-
-std::uint32_t program_in(const UniqueFd& program_array, std::uint32_t key) {
-    std::uint32_t id = 0;
-    (void)bpf_map_lookup_elem(program_array.get(), &key, &id);
-    return id;
-}
-
-/// Asks for the number and opens nothing: a descriptor would keep the program.
-bool exists_program(std::uint32_t id) {
-    std::uint32_t next = 0;
-    return bpf_prog_get_next_id(id - 1, &next) == 0 && next == id;
-}
-
-/// The kernel frees after a grace period, by a worker.
-bool is_freed_soon(std::uint32_t program_id) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (exists_program(program_id) && std::chrono::steady_clock::now() < end) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-    return !exists_program(program_id);
-}
 
 bool drop_all_but_what_is_needed() {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
@@ -132,8 +102,8 @@ TEST_CASE("a program array that somebody else has open keeps no program of ours"
     REQUIRE(daemon->reconcile("a", {veth.left_index()}, 1).status);
     CHECK(is_freed_soon(first_tier));
 
-    const UniqueFd programs = map_named(*daemon, "programs");
-    const std::uint32_t second_tier = program_in(programs, 0);
+    const UniqueFd others = map_named(*daemon, "stages");
+    const std::uint32_t second_tier = program_in(others, 1);
     REQUIRE(exists_program(second_tier));
     REQUIRE(second_tier != first_tier);
     daemon.reset();

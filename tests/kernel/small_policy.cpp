@@ -3,16 +3,18 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace rudder::test {
 
 Image passing_image(const std::string& name, const std::vector<std::uint32_t>& devices, const Slots& previous,
-                    std::size_t tier) {
+                    std::size_t tier, Direction direction) {
     Policy policy;
     Topology topology;
     Rule rule;
     rule.name = name;
+    rule.match.direction = direction;
     for (const std::uint32_t device : devices) {
         Link link;
         link.ifindex = device;
@@ -38,13 +40,30 @@ Daemon::Daemon(Attachment attachment) {
     kernel = std::move(opened).value();
 }
 
-ApplyOutcome Daemon::reconcile(const std::string& rule, const std::vector<std::uint32_t>& devices, std::size_t tier) {
-    const Image image = passing_image(rule, devices, applied.image.slots, tier);
+ApplyOutcome Daemon::reconcile(const std::string& rule, const std::vector<std::uint32_t>& devices, std::size_t tier,
+                               Direction direction) {
+    const Image image = passing_image(rule, devices, applied.image.slots, tier, direction);
     ApplyOutcome outcome = apply(*kernel, applied, make_plan(applied, image, {}), image, {});
     if (!outcome.status) {
         UNSCOPED_INFO(outcome.status.error().message);
     }
     return outcome;
+}
+
+Status Daemon::publish(const std::string& rule, const std::vector<std::uint32_t>& devices, std::size_t tier,
+                       Direction direction) {
+    const Image image = passing_image(rule, devices, applied.image.slots, tier, direction);
+    const Result<StageId> stage = kernel->stage(image, applied.generation + 1);
+    if (!stage) {
+        return stage.error();
+    }
+    if (Status status = kernel->publish(*stage); !status) {
+        kernel->discard(*stage);
+        return status;
+    }
+    applied.generation++;
+    applied.image = image;
+    return {};
 }
 
 std::uint64_t Daemon::counted(const std::string& rule) {
@@ -64,6 +83,13 @@ std::vector<HookSpec> Daemon::attached() {
         }
     }
     return attached;
+}
+
+std::uint32_t Daemon::program_at(const HookSpec& hook) {
+    const Result<std::vector<HookStatus>> hooks = kernel->list_hooks();
+    REQUIRE(hooks.is_ok());
+    const auto found = std::find_if(hooks->begin(), hooks->end(), [&](const HookStatus& status) { return status.hook == hook; });
+    return found == hooks->end() ? 0 : found->program_id;
 }
 
 }  // namespace rudder::test
