@@ -39,7 +39,7 @@ PADDING = """
 name = "padding-{0}"
 priority = {1}
 type = "steer"
-match = {{ interface = "eth0", direction = "ingress", dst_ip = "10.77.{0}.0/24" }}
+match = {{ interface = "eth0", direction = "ingress", dst_ip = "10.{2}.{3}.0/24" }}
 action = {{ via = "eth2", next_hop = "10.10.2.1" }}
 """
 
@@ -105,20 +105,28 @@ def verify(found, replicated, steered):
     return stamps
 
 
-def _reload_many(count, policies):
+def _blob_sizes(daemon):
+    return {entry["value_bytes"] for entry in daemon.stat("maps")["maps"] if entry["name"] == "rudder_blob"}
+
+
+def _reload_many(count, policies, sizes=1):
     lab = Crossroads()
     daemon = Daemon(lab.router, {"10.toml": policies[0]})
     lab.know_neighbours()
     time.sleep(0.3)
     start, before = time.monotonic(), daemon.generation()
     streams = Streams(lab)
+    seen = set()
     for number in range(count):
         daemon.write("10.toml", policies[(number + 1) % len(policies)])
         daemon.reload()
+        if number < 2:
+            seen |= _blob_sizes(daemon)
     took = time.monotonic() - start
     stamps = verify(*streams.finish())
     expect_equal(daemon.generation() - before, count, "generations published")
     expect_equal(stamps, {11, 22}, "stamps seen")
+    expect_equal(len(seen), sizes, f"sizes of the policy's map ({seen})")
     print(f"# {count} reloads in {took:.1f} s, {took * 1000 / count:.1f} ms each")
 
 
@@ -127,8 +135,8 @@ def a_thousand_reloads():
 
 
 def reloads_that_change_the_size_of_the_policy():
-    large = POLICY.format(22) + "".join(PADDING.format(number, 100 + number) for number in range(250))
-    _reload_many(60, [POLICY.format(11), large])
+    padding = (PADDING.format(number, 100 + number, 77 + number // 256, number % 256) for number in range(4000))
+    _reload_many(60, [POLICY.format(11), POLICY.format(22) + "".join(padding)], 2)
 
 
 def interfaces_that_come_and_go_disturb_no_traffic():
