@@ -73,14 +73,21 @@ Result<StageId> BpfKernel::stage(const Image& image, std::uint64_t generation) {
 
 /// While hooks enter by the programs of a past tier, nothing can be staged for it: filling its slot would be seen at once.
 Status BpfKernel::leave_tier(std::size_t tier) {
-    const std::vector<std::size_t> past = past_tiers();
-    if (std::find(past.begin(), past.end(), tier) == past.end()) {
+    const auto is_past = [this, tier] {
+        const std::vector<std::size_t> past = past_tiers();
+        return std::find(past.begin(), past.end(), tier) != past.end();
+    };
+    if (!is_past()) {
         return {};
     }
-    if (Status status = move_hooks(); !status) {
-        return status;
+    Status status = move_hooks();
+    if (status) {
+        status = free_previous();
     }
-    return free_previous();
+    if (status && is_past()) {
+        return Error{"hooks still enter by the programs for this size", EBUSY};
+    }
+    return status;
 }
 
 void BpfKernel::discard(StageId stage) {
