@@ -141,6 +141,7 @@ def what_comes_without_ethernet_gets_a_header():
         for policy, port in ((place.steer(interface="tun0", dst=behind), 5000),
                              (place.replicate(place.by(2) + ", dst_port = 6000", interface="tun0", dst=behind), 6000)):
             place.load(policy)
+            until(lambda: place.daemon.rule("r")["state"] == "active", f"{place.name}: the daemon has seen tun0")
             if place.is_ingress:
                 tun.write(place.packet(dst=behind))
             else:  # by the kernel's route from the sender
