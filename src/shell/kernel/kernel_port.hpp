@@ -23,8 +23,8 @@ public:
 
     /// Whether this kernel can do what the image asks for; changes nothing. *Errors*: with the version it takes.
     [[nodiscard]] virtual Status check(const Image& image) const = 0;
-    /// Step 1: creates and fills the map of the new generation; packets do not see it. One at a time is staged: it is published or discarded
-    /// before the next.
+    /// Step 1: creates and fills the map of the new generation; packets do not see it. What is staged at one time is of one
+    /// policy size. An error may come after hooks were moved and the generation before freed, as free_previous does.
     virtual Result<StageId> stage(const Image& image, std::uint64_t generation) = 0;
     /// Undo of stage.
     virtual void discard(StageId stage) = 0;
