@@ -192,7 +192,7 @@ TEST_CASE("CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON suffice") {
         }
         Applied applied;
         const Image image = passing_image("a", {veth.left_index()}, {}, 0);
-        const ApplyOutcome outcome = apply(**kernel, applied, make_plan(applied, image, {}), image, {});
+        const ApplyOutcome outcome = apply(**kernel, applied, make_plan(applied, image, {}), image);
         if (!outcome.status) {
             std::fprintf(stderr, "%s\n", outcome.status.error().message.c_str());
             return 5;

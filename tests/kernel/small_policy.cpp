@@ -43,7 +43,7 @@ Daemon::Daemon(Attachment attachment) {
 ApplyOutcome Daemon::reconcile(const std::string& rule, const std::vector<std::uint32_t>& devices, std::size_t tier,
                                Direction direction) {
     const Image image = passing_image(rule, devices, applied.image.slots, tier, direction);
-    ApplyOutcome outcome = apply(*kernel, applied, make_plan(applied, image, {}), image, {});
+    ApplyOutcome outcome = apply(*kernel, applied, make_plan(applied, image, {}), image);
     if (!outcome.status) {
         UNSCOPED_INFO(outcome.status.error().message);
     }

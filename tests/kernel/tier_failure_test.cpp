@@ -4,6 +4,8 @@
 #include "network.hpp"
 #include "small_policy.hpp"
 
+#include "shell/kernel/hook_driver.hpp"
+
 #include <catch2/catch.hpp>
 #include <linux/bpf.h>
 
@@ -176,10 +178,14 @@ TEST_CASE("hooks of which the second cannot be moved all meet the new generation
         REQUIRE(daemon.publish("b", {first_hook.ifindex, second_hook.ifindex}, 1, way.direction));
         const FailingCall call = move_of_hook(way.mechanism, 2);
         REQUIRE(failing(call, ENOMEM, [&] { return daemon.kernel->free_previous(); }));
+        REQUIRE(daemon.kernel->detours().size() == 1);
+        const HookSpec& kept = daemon.program_at(first_hook) == old_program ? first_hook : second_hook;
+        CHECK(daemon.kernel->detours().front().message.find(hook_text(kept)) != std::string::npos);
         CHECK((daemon.program_at(first_hook) == old_program) != (daemon.program_at(second_hook) == old_program));
         check_counts_in(daemon, first, k_b);
         check_counts_in(daemon, second, k_b);
         REQUIRE(daemon.kernel->free_previous());
+        CHECK(daemon.kernel->detours().empty());
         CHECK(daemon.program_at(first_hook) == daemon.program_at(second_hook));
         CHECK(is_freed_soon(old_program));
         check_counts_in(daemon, first, k_b);
@@ -270,7 +276,7 @@ TEST_CASE("a device that vanishes while hooks are moved does not make the move f
     }
 }
 
-TEST_CASE("a policy whose hooks cannot be moved is applied, and what is left over is done later") {
+TEST_CASE("a policy whose hooks cannot be moved is applied with a warning, and what is left over is done later") {
     for (const Way& way : ways()) {
         INFO(way.text());
         const VethPair veth;
@@ -284,7 +290,9 @@ TEST_CASE("a policy whose hooks cannot be moved is applied, and what is left ove
             outcome = daemon.reconcile("a", {hook.ifindex}, 1, way.direction);
             return outcome.status;
         }));
-        CHECK(outcome.warnings.empty());
+        REQUIRE(outcome.warnings.size() == 1);
+        CHECK(outcome.warnings.front().code == ENOMEM);
+        CHECK(outcome.warnings.front().message.starts_with("the program of the policy size before still runs: attach: "));
         CHECK(daemon.program_at(hook) == old_program);
         CHECK(daemon.kernel->active_generation().value() == 2);
         veth.send(2);

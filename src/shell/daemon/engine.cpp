@@ -138,7 +138,7 @@ Engine::Outcome Engine::apply_policy(const Policy& policy) {
     }
     // Also an empty plan: it finishes what is left over and takes over why rules wait.
     const std::uint64_t before = applied_.generation;
-    ApplyOutcome applied = apply(kernel_, applied_, std::move(plan), std::move(image).value(), next_hops);
+    ApplyOutcome applied = apply(kernel_, applied_, std::move(plan), std::move(image).value());
     outcome.status = std::move(applied.status);
     append(outcome.warnings, std::move(applied.warnings));
     outcome.times = applied.times;

@@ -195,8 +195,7 @@ void release_next_hops(KernelPort& kernel, Applied& applied, const Plan& plan, b
 
 }  // namespace
 
-ApplyOutcome apply(KernelPort& kernel, Applied& applied, Plan plan, Image image,
-                   const std::map<std::uint32_t, NextHopEntry>& /*next_hops: the plan holds what changes*/) {
+ApplyOutcome apply(KernelPort& kernel, Applied& applied, Plan plan, Image image) {
     ApplyOutcome outcome;
     Transaction transaction(kernel, applied);
     Stopwatch watch;
@@ -225,6 +224,7 @@ ApplyOutcome apply(KernelPort& kernel, Applied& applied, Plan plan, Image image,
     if (!freed) {
         outcome.warnings.push_back(freed.error());
     }
+    std::ranges::copy(kernel.detours(), std::back_inserter(outcome.warnings));
     release_counters(kernel, applied.image.slots, std::move(released), freed.is_ok(), outcome.warnings);
     release_next_hops(kernel, applied, plan, freed.is_ok(), outcome.warnings);
     outcome.times.finish_us = watch.lap_us();
@@ -246,8 +246,9 @@ std::vector<Error> refresh_groups(KernelPort& kernel, Applied& applied,
 }
 
 std::vector<Error> finish_leftovers(KernelPort& kernel, Applied& applied) {
-    std::vector<Error> failures;
-    if (Status freed = kernel.free_previous(); !freed) {
+    Status freed = kernel.free_previous();
+    std::vector<Error> failures = kernel.detours();
+    if (!freed) {
         failures.push_back(freed.error());
         return failures;
     }

@@ -21,8 +21,7 @@ struct ApplyOutcome {
 
 /// Executes a plan in the order of Plan's comment and keeps `applied` true to the kernel (invariants I1-I4).
 /// A failure before publish undoes exactly the recorded steps in reverse.
-ApplyOutcome apply(KernelPort& kernel, Applied& applied, Plan plan, Image image,
-                   const std::map<std::uint32_t, NextHopEntry>& next_hops);
+ApplyOutcome apply(KernelPort& kernel, Applied& applied, Plan plan, Image image);
 
 /// Writes what differs from `entries`, the wanted content of slots of the running generation. Outside of any plan, so
 /// that a plan that fails does not keep packets from following their neighbours. Returns the failures; what failed is

@@ -80,12 +80,9 @@ Status BpfKernel::leave_tier(std::size_t tier) {
     if (!is_past()) {
         return {};
     }
-    Status status = move_hooks();
-    if (status) {
-        status = free_previous();
-    }
+    Status status = free_previous();
     if (status && is_past()) {
-        return Error{"hooks still enter by the programs for this size", EBUSY};
+        return detours_.empty() ? Error{"hooks still enter by the programs for this size", EBUSY} : detours_.front();
     }
     return status;
 }
@@ -159,12 +156,13 @@ Status BpfKernel::wait_for_packets() const {
 
 /// One hook that cannot be moved keeps all past tiers, by which its packets reach the active one, but holds nothing else up.
 Status BpfKernel::free_previous() {
+    detours_.clear();
     if (const std::vector<std::size_t> past = past_tiers(); !past.empty()) {
-        const bool is_left = move_hooks().is_ok();
+        move_hooks();
         if (Status status = wait_for_packets(); !status) {
             return status;
         }
-        for (const std::size_t tier : is_left ? past : std::vector<std::size_t>{}) {
+        for (const std::size_t tier : detours_.empty() ? past : std::vector<std::size_t>{}) {
             if (Status status = retire_tier(tier); !status) {
                 return status;
             }
@@ -187,20 +185,20 @@ std::vector<std::size_t> BpfKernel::past_tiers() const {
 }
 
 /// Hooks that still run the programs of a past tier get those of the active one, each in one step. What was removed by hand stays so.
-/// *Errors*: the first one, after all hooks were tried.
-Status BpfKernel::move_hooks() {
+/// What fails goes to detours_.
+void BpfKernel::move_hooks() {
+    constexpr const char* operation = "the program of the policy size before still runs";
     const Result<std::vector<HookStatus>> hooks = driver_->list();
     if (!hooks) {
-        return hooks.error().within("move hooks to the active tier");
+        detours_.push_back(hooks.error().within(operation));
+        return;
     }
-    Status first_failure;
     for (const HookStatus& hook : *hooks) {
-        Status status = hook.is_attached ? attach(hook.hook) : Status{};
-        if (!status && status.error().code != ENODEV && first_failure) {
-            first_failure = status.error().within("move hooks to the active tier");
+        const Status status = hook.is_attached ? attach(hook.hook) : Status{};
+        if (!status && status.error().code != ENODEV) {
+            detours_.push_back(status.error().within(operation));
         }
     }
-    return first_failure;
 }
 
 bool BpfKernel::is_tier_in_use(std::size_t tier) const {

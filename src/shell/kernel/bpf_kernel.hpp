@@ -50,6 +50,7 @@ public:
     Status detach(const HookSpec& hook) override;
     Status publish(StageId stage) override;
     Status free_previous() override;
+    [[nodiscard]] std::vector<Error> detours() const override { return detours_; }
     Status write_next_hop(std::uint32_t slot, const NextHopEntry& entry) override;
     Status write_group(std::uint32_t slot, const GroupEntry& entry) override;
     Status clear_counters(const std::vector<std::uint32_t>& slots) override;
@@ -84,7 +85,7 @@ private:
     [[nodiscard]] bool is_tier_in_use(std::size_t tier) const;
     /// Loaded tiers that were active and are not, and have nothing staged.
     [[nodiscard]] std::vector<std::size_t> past_tiers() const;
-    Status move_hooks();
+    void move_hooks();
     Status retire_tier(std::size_t tier);
     [[nodiscard]] Result<std::uint64_t> generation_of(std::uint32_t blob_map_id) const;
 
@@ -103,6 +104,7 @@ private:
     std::uint64_t next_stage_ = 1;
     std::optional<Blob> active_;
     std::vector<Blob> previous_;
+    std::vector<Error> detours_;
     std::vector<CounterValue> counter_base_;  // sums of tiers that are gone, by slot
 };
 

@@ -87,7 +87,7 @@ Result<Contender> rudder_contender(const Lab& lab, const Workload& workload, std
     if (!image) return image.error();
     const auto next_hops = next_hop_entries(image->slots, topology);
     auto plan = make_plan(self->applied, *image, next_hops);
-    auto outcome = apply(*self->kernel, self->applied, std::move(plan), std::move(image).value(), next_hops);
+    auto outcome = apply(*self->kernel, self->applied, std::move(plan), std::move(image).value());
     if (!outcome.status) return outcome.status.error();
     if (auto status = self->kernel->detach(self->hook); !status) return status.error();
     Contender contender;

@@ -27,7 +27,7 @@ struct World {
     ApplyOutcome reconcile(const Wish& wish) {
         const Image image = image_of(wish, applied.image.slots);
         const auto entries = entries_of(wish, image.slots);
-        return apply(kernel, applied, make_plan(applied, image, entries, groups_of(wish, image.slots)), image, entries);
+        return apply(kernel, applied, make_plan(applied, image, entries, groups_of(wish, image.slots)), image);
     }
 
     [[nodiscard]] bool is_record_true() const {
@@ -196,6 +196,26 @@ TEST_CASE("a counter that could not be cleared is not handed to another rule") {
     world.kernel.fail_at({});
     REQUIRE(world.reconcile(wish).status);
     CHECK(world.is_at(wish));
+}
+
+TEST_CASE("a hook that still runs a program of the policy size before is warned of until it does not") {
+    World world;
+    Wish wish;
+    wish.rules = {"a"};
+    wish.hooks = {{1, Direction::ingress}};
+    world.kernel.stuck_hooks = {Error{"no memory", ENOMEM}};
+    const ApplyOutcome outcome = world.reconcile(wish);
+    REQUIRE(outcome.status);
+    REQUIRE(outcome.warnings.size() == 1);
+    CHECK(outcome.warnings.front().message == "no memory");
+    CHECK(world.is_at(wish));
+    CHECK(finish_leftovers(world.kernel, world.applied).size() == 1);
+    world.kernel.fail_at({1});
+    CHECK(finish_leftovers(world.kernel, world.applied).size() == 2);
+    world.kernel.stuck_hooks.clear();
+    world.kernel.fail_at({});
+    CHECK(finish_leftovers(world.kernel, world.applied).empty());
+    CHECK(world.reconcile(wish).warnings.empty());
 }
 
 TEST_CASE("lost hooks are forgotten, so that the next plan attaches them again") {

@@ -42,6 +42,7 @@ public:
     bool has_tables = true;                 ///< can look into routing tables
     std::vector<std::string> log;           ///< one word a call, in order
     std::vector<std::string> violations;
+    std::vector<Error> stuck_hooks;         ///< what detours says
 
     /// Counts the next calls from 1 and lets these fail.
     void fail_at(std::set<std::uint64_t> numbers);
@@ -55,6 +56,7 @@ public:
     Status detach(const HookSpec& hook) override;
     Status publish(StageId stage) override;
     Status free_previous() override;
+    [[nodiscard]] std::vector<Error> detours() const override { return stuck_hooks; }
     Status write_next_hop(std::uint32_t slot, const NextHopEntry& entry) override;
     Status write_group(std::uint32_t slot, const GroupEntry& entry) override;
     Status clear_counters(const std::vector<std::uint32_t>& slots) override;
