@@ -37,7 +37,7 @@ void CountIndex::add_target_counts(Json& object, const Rule& rule, std::size_t i
     CounterKey key = target_key(rule, index);
     if (!snapshot_.image.slots.counters.contains(key)) return;
     add_counts(object, key);
-    const Group* group = find_group(snapshot_.policy, rule.targets[index].group);
+    const Group* group = find_group(*snapshot_.policy, rule.targets[index].group);
     CounterValue sum = value(key);
     for (std::size_t i = 0; group != nullptr && i < group->members.size(); ++i) {
         key.member = member_identity(group->members[i]);

@@ -5,6 +5,7 @@
 #include "core/compile/image.hpp"
 #include "core/health/member_probe.hpp"
 #include "core/multicast/membership.hpp"
+#include "core/report/document.hpp"
 #include "core/report/kernel_state.hpp"
 #include "core/report/load_times.hpp"
 #include "core/report/log_delivery.hpp"
@@ -13,10 +14,11 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
-/// What the status socket answers: pure functions from a snapshot of the daemon to JSON text.
+/// What the status socket answers: pure functions from a snapshot of the daemon to a document, whose text is JSON.
 /// rudderstat only draws these documents; every number in them is named with its unit.
 namespace rudder {
 
@@ -28,7 +30,7 @@ struct ReportFile {
 
 /// Everything a report may need, copied out of the daemon at one moment.
 struct Snapshot {
-    Policy policy;                          ///< the running one
+    std::shared_ptr<const Policy> policy = std::make_shared<const Policy>();  ///< the running one
     Image image;
     Topology topology;
     std::map<std::uint32_t, NextHopEntry> next_hops;
@@ -66,11 +68,14 @@ struct Snapshot {
     std::string kernel_release;
 };
 
-[[nodiscard]] std::string report_rules(const Snapshot& snapshot);
-[[nodiscard]] std::string report_stats(const Snapshot& snapshot);
-[[nodiscard]] std::string report_interfaces(const Snapshot& snapshot);
-[[nodiscard]] std::string report_maps(const Snapshot& snapshot);
-[[nodiscard]] std::string report_internals(const Snapshot& snapshot);
-[[nodiscard]] std::string report_config(const Snapshot& snapshot);
+/// A document that is written later keeps it alive.
+using SharedSnapshot = std::shared_ptr<const Snapshot>;
+
+[[nodiscard]] Document report_rules(const SharedSnapshot& snapshot);
+[[nodiscard]] Document report_stats(const SharedSnapshot& snapshot);
+[[nodiscard]] Document report_interfaces(const SharedSnapshot& snapshot);
+[[nodiscard]] Document report_maps(const SharedSnapshot& snapshot);
+[[nodiscard]] Document report_internals(const SharedSnapshot& snapshot);
+[[nodiscard]] Document report_config(const SharedSnapshot& snapshot);
 
 }  // namespace rudder

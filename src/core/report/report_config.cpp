@@ -26,17 +26,18 @@ Json last_load_json(const Snapshot& snapshot) {
 
 }  // namespace
 
-std::string report_config(const Snapshot& snapshot) {
+Document report_config(const SharedSnapshot& shared) {
+    const Snapshot& snapshot = *shared;
     Json document = report_head(snapshot);
-    document["sha256"] = snapshot.policy.sha256;
-    document["rules"] = snapshot.policy.rules.size();
+    document["sha256"] = snapshot.policy->sha256;
+    document["rules"] = snapshot.policy->rules.size();
     document["published_unix_us"] = snapshot.published_unix_us;
     document["loads_accepted"] = snapshot.loads_accepted;
     document["loads_rejected"] = snapshot.loads_rejected;
     document["directories"] = snapshot.directories;
     document["files"] = files_json(snapshot.files);
     document["last_load"] = last_load_json(snapshot);
-    return json_to_text(document);
+    return Document(json_to_text(document));
 }
 
 }  // namespace rudder

@@ -88,7 +88,7 @@ private:
         for (const Direction direction : {Direction::ingress, Direction::egress}) {
             if (is_wanted({link.ifindex, direction})) return {};
         }
-        if (snapshot_.policy.rules.empty()) return "the policy has no rules";
+        if (snapshot_.policy->rules.empty()) return "the policy has no rules";
         if (link.is_loopback) return "loopback is selected only by name";
         return "no rule selects it";
     }
@@ -100,13 +100,14 @@ private:
 
 }  // namespace
 
-std::string report_interfaces(const Snapshot& snapshot) {
+Document report_interfaces(const SharedSnapshot& shared) {
+    const Snapshot& snapshot = *shared;
     const InterfaceReporter reporter(snapshot);
     Json document = report_head(snapshot);
     Json& interfaces = document["interfaces"] = Json::array();
     for (const auto& [ifindex, link] : snapshot.topology.links) interfaces.push_back(reporter.link_json(link));
     document["stray_hooks"] = reporter.stray_hooks_json();
-    return json_to_text(document);
+    return Document(json_to_text(document));
 }
 
 }  // namespace rudder

@@ -26,9 +26,9 @@ Json image_json(const Snapshot& snapshot) {
     Json out;
     out["bytes"] = image.blob.size();
     out["tier"] = image.tier;
-    out["rules"] = snapshot.policy.rules.size();
+    out["rules"] = snapshot.policy->rules.size();
     out["rules_deferred"] = deferred_count(image);
-    out["targets"] = target_count(snapshot.policy);
+    out["targets"] = target_count(*snapshot.policy);
     out["hooks"] = image.hooks.size();
     out["counter_slots"] = image.slots.counters.size();
     out["counter_slots_uncleared"] = image.slots.uncleared_counters.size();
@@ -69,7 +69,8 @@ Json features_json(const std::vector<KernelFeature>& features) {
 
 }  // namespace
 
-std::string report_internals(const Snapshot& snapshot) {
+Document report_internals(const SharedSnapshot& shared) {
+    const Snapshot& snapshot = *shared;
     Json document = report_head(snapshot);
     document["version"] = snapshot.version;
     document["abi_version"] = RUDDER_ABI_VERSION;
@@ -93,7 +94,7 @@ std::string report_internals(const Snapshot& snapshot) {
     document["limits"] = limits_json();
     document["features"] = features_json(snapshot.features);
     document["diagnostics"] = diagnostics_json(snapshot.last_diagnostics);
-    return json_to_text(document);
+    return Document(json_to_text(document));
 }
 
 }  // namespace rudder

@@ -18,17 +18,20 @@ std::string json_to_text(const Json& document) {
     return document.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string json_to_text(const Json& object, std::string_view list, std::size_t count,
-                         const std::function<Json(std::size_t)>& item) {
+std::string json_to_open_list(const Json& object, std::string_view list) {
     Json with_list = object;
     with_list[std::string(list)] = Json::array();
     std::string text = json_to_text(with_list);
     text.resize(text.size() - 2);  // "]}"
-    for (std::size_t i = 0; i < count; ++i) {
-        if (i != 0) text += ',';
-        text += json_to_text(item(i));
-    }
-    return text += "]}";
+    return text;
+}
+
+std::function<std::string(std::size_t)> json_items(std::function<Json(std::size_t)> item) {
+    return [item = std::move(item)](std::size_t i) { return json_to_text(item(i)); };
+}
+
+Document list_document(const Json& object, std::string_view list, std::size_t count, std::function<Json(std::size_t)> item) {
+    return Document({{json_to_open_list(object, list), count, json_items(std::move(item))}, {"]}"}});
 }
 
 Json diagnostics_json(const Diagnostics& diagnostics) {

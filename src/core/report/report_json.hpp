@@ -22,10 +22,12 @@ using Json = nlohmann::ordered_json;
 /// Compact text; bytes that are not UTF-8 become U+FFFD.
 [[nodiscard]] std::string json_to_text(const Json& document);
 
-/// The text of an object with one more member behind those it has, a list of `count` items. Each of them is a tree only while it
-/// is written: all trees of a large policy take several times the memory of the daemon.
-[[nodiscard]] std::string json_to_text(const Json& object, std::string_view list, std::size_t count,
-                                       const std::function<Json(std::size_t)>& item);
+/// The text of an object up to the first item of a list, which is one more member behind those it has. "]}" ends both.
+[[nodiscard]] std::string json_to_open_list(const Json& object, std::string_view list);
+/// Such an object with a list of `count` items.
+[[nodiscard]] Document list_document(const Json& object, std::string_view list, std::size_t count, std::function<Json(std::size_t)> item);
+/// For Document::Part.
+[[nodiscard]] std::function<std::string(std::size_t)> json_items(std::function<Json(std::size_t)> item);
 
 /// Findings in the shape of `render_json`: an array.
 [[nodiscard]] Json diagnostics_json(const Diagnostics& diagnostics);

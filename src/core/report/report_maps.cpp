@@ -144,31 +144,30 @@ Json vectors_json(const rudder_vectors& vectors) {
     return out;
 }
 
-Json image_json(const Snapshot& snapshot) {
-    const BlobView blob(snapshot.image.blob);
-    const auto header = blob.header();
-    if (!header) return nullptr;
+/// All but its rules.
+Json image_json(const BlobView& blob, const rudder_blob_header& header, const Topology& topology) {
     Json out;
-    out["abi_version"] = header->abi_version;
-    out["used_bytes"] = header->used_bytes;
-    out["rule_count"] = header->rule_count;
-    out["target_count"] = header->target_count;
-    out["hook_slots"] = std::uint64_t{header->hook_mask} + 1;
-    out["hook_set_words"] = header->hook_set_words;
-    out["extension_bytes"] = header->extension_bytes;
-    out["trees_ipv4"] = trees_json(header->tree_v4);
-    out["trees_ipv6"] = trees_json(header->tree_v6);
-    out["vectors_ipv4"] = vectors_json(header->vectors_v4);
-    out["vectors_ipv6"] = vectors_json(header->vectors_v6);
+    out["abi_version"] = header.abi_version;
+    out["used_bytes"] = header.used_bytes;
+    out["rule_count"] = header.rule_count;
+    out["target_count"] = header.target_count;
+    out["hook_slots"] = std::uint64_t{header.hook_mask} + 1;
+    out["hook_set_words"] = header.hook_set_words;
+    out["extension_bytes"] = header.extension_bytes;
+    out["trees_ipv4"] = trees_json(header.tree_v4);
+    out["trees_ipv6"] = trees_json(header.tree_v6);
+    out["vectors_ipv4"] = vectors_json(header.vectors_v4);
+    out["vectors_ipv6"] = vectors_json(header.vectors_v6);
     Json& hooks = out["hooks"] = Json::array();
-    for (const rudder_hook& hook : blob.hooks()) hooks.push_back(hook_json(hook, snapshot.topology));
-    Json& rules = out["rules"] = Json::array();
-    for (std::uint32_t rank = 0; rank < header->rule_count; ++rank) {
-        const auto rule = blob.rule(rank);
-        if (!rule) break;
-        rules.push_back(rule_json(blob, snapshot.policy, rank, *rule));
-    }
+    for (const rudder_hook& hook : blob.hooks()) hooks.push_back(hook_json(hook, topology));
     return out;
+}
+
+/// How many of the image's rules lie within it.
+std::uint32_t readable_rules(const BlobView& blob, const rudder_blob_header& header) {
+    std::uint32_t count = std::min(header.rule_count, RUDDER_MAX_RULES);
+    while (count > 0 && !blob.rule(count - 1)) --count;
+    return count;
 }
 
 Json next_hops_json(const Snapshot& snapshot) {
@@ -187,32 +186,48 @@ Json next_hops_json(const Snapshot& snapshot) {
     return out;
 }
 
-Json counters_json(const Snapshot& snapshot) {
-    Json out = Json::array();
-    const CounterSlots& slots = snapshot.image.slots.counters;
-    for (const auto& [key, slot] : std::map<CounterKey, std::uint32_t>(slots.begin(), slots.end())) {
-        const CounterValue value = slot < snapshot.counters.size() ? snapshot.counters[slot] : CounterValue{};
-        out.push_back({{"slot", slot},
-                       {"rule", key.rule},
-                       {"target", key.target < 0 ? Json(nullptr) : Json(key.target)},
-                       {"packets", value.packets},
-                       {"bytes", value.bytes}});
-    }
-    return out;
+Json counter_json(const Snapshot& snapshot, std::size_t index) {
+    const auto& [key, slot] = *(snapshot.image.slots.counters.begin() + static_cast<std::ptrdiff_t>(index));
+    const CounterValue value = slot < snapshot.counters.size() ? snapshot.counters[slot] : CounterValue{};
+    return {{"slot", slot},
+            {"rule", key.rule},
+            {"target", key.target < 0 ? Json(nullptr) : Json(key.target)},
+            {"packets", value.packets},
+            {"bytes", value.bytes}};
+}
+
+/// The member "image", which begins behind the members of `head`: null if the blob is not one.
+Document::Part image_part(const SharedSnapshot& snapshot, const Json& head) {
+    std::string text = json_to_text(head);
+    text.back() = ',';  // was "}"
+    text += R"("image":)";
+    const BlobView blob(snapshot->image.blob);
+    const auto header = blob.header();
+    if (!header) return {text + "null"};
+    const auto rule = [snapshot](std::size_t i) {
+        const BlobView view(snapshot->image.blob);
+        const auto rank = static_cast<std::uint32_t>(i);
+        return rule_json(view, *snapshot->policy, rank, *view.rule(rank));
+    };
+    return {text + json_to_open_list(image_json(blob, *header, snapshot->topology), "rules"), readable_rules(blob, *header), json_items(rule)};
 }
 
 }  // namespace
 
-std::string report_maps(const Snapshot& snapshot) {
-    Json document = report_head(snapshot);
-    document["memory_bytes"] =
-        std::accumulate(snapshot.maps.begin(), snapshot.maps.end(), std::uint64_t{0},
+Document report_maps(const SharedSnapshot& snapshot) {
+    Json head = report_head(*snapshot);
+    head["memory_bytes"] =
+        std::accumulate(snapshot->maps.begin(), snapshot->maps.end(), std::uint64_t{0},
                         [](std::uint64_t sum, const MapStatus& map) { return sum + map.memory_bytes; });
-    document["maps"] = maps_json(snapshot.maps);
-    document["image"] = image_json(snapshot);
-    document["next_hops"] = next_hops_json(snapshot);
-    document["counters"] = counters_json(snapshot);
-    return json_to_text(document);
+    head["maps"] = maps_json(snapshot->maps);
+    Document::Part image = image_part(snapshot, head);
+    const std::string end_of_image = image.item ? "]}" : "";
+    Json rest;
+    rest["next_hops"] = next_hops_json(*snapshot);
+    std::string text = json_to_open_list(rest, "counters");
+    text.front() = ',';  // was "{"
+    const auto counter = [snapshot](std::size_t i) { return counter_json(*snapshot, i); };
+    return Document({std::move(image), {end_of_image + text, snapshot->image.slots.counters.size(), json_items(counter)}, {"]}"}});
 }
 
 }  // namespace rudder

@@ -109,11 +109,11 @@ std::string next_hop_kind(const Target& target) {
 
 class RuleReporter {
 public:
-    explicit RuleReporter(const Snapshot& snapshot)
-        : snapshot_(snapshot), counts_(snapshot), blob_(snapshot.image.blob) {}
+    explicit RuleReporter(SharedSnapshot snapshot)
+        : owner_(std::move(snapshot)), snapshot_(*owner_), counts_(snapshot_), blob_(snapshot_.image.blob) {}
 
     [[nodiscard]] Json rule_json(std::size_t rank) const {
-        const Rule& rule = snapshot_.policy.rules[rank];
+        const Rule& rule = snapshot_.policy->rules[rank];
         Json out;
         out["rank"] = rank;
         out["priority"] = rule.priority;
@@ -156,14 +156,14 @@ private:
     }
 
     [[nodiscard]] Json target_json(std::size_t rank, std::size_t index) const {
-        const Rule& rule = snapshot_.policy.rules[rank];
+        const Rule& rule = snapshot_.policy->rules[rank];
         const Target& target = rule.targets[index];
         Json out;
         out["index"] = index;
         if (target.snap != 0) out["snap"] = target.snap;
         if (target.sample != 1) out["sample"] = target.sample;
         if (target.limit) add_limit(out, *target.limit);
-        if (const Group* group = find_group(snapshot_.policy, target.group)) {
+        if (const Group* group = find_group(*snapshot_.policy, target.group)) {
             out["rewrite"] = rewrite_json(target.rewrite);
             add_group(out, snapshot_, counts_, rule, index, *group);
             counts_.add_target_counts(out, rule, index);
@@ -206,6 +206,7 @@ private:
         out["mtu_bytes"] = entry.mtu;
     }
 
+    SharedSnapshot owner_;
     const Snapshot& snapshot_;
     CountIndex counts_;
     BlobView blob_;
@@ -213,10 +214,10 @@ private:
 
 }  // namespace
 
-std::string report_rules(const Snapshot& snapshot) {
-    const RuleReporter reporter(snapshot);
-    return json_to_text(report_head(snapshot), "rules", snapshot.policy.rules.size(),
-                        [&](std::size_t rank) { return reporter.rule_json(rank); });
+Document report_rules(const SharedSnapshot& snapshot) {
+    const auto reporter = std::make_shared<const RuleReporter>(snapshot);
+    return list_document(report_head(*snapshot), "rules", snapshot->policy->rules.size(),
+                         [reporter](std::size_t rank) { return reporter->rule_json(rank); });
 }
 
 }  // namespace rudder

@@ -27,6 +27,16 @@ Json rule_json(const Rule& rule, std::size_t rank, const CountIndex& counts) {
     return out;
 }
 
+CounterValue sum_of_rules(const Snapshot& snapshot) {
+    CounterValue total;
+    for (const auto& [key, slot] : snapshot.image.slots.counters) {
+        if (key.target >= 0 || slot >= snapshot.counters.size()) continue;
+        total.packets += snapshot.counters[slot].packets;
+        total.bytes += snapshot.counters[slot].bytes;
+    }
+    return total;
+}
+
 /// Every reason, with zeros: the list is closed, so a reader may rely on each member.
 Json reasons_json(const std::vector<std::uint64_t>& packets) {
     Json reasons = Json::object();
@@ -38,20 +48,15 @@ Json reasons_json(const std::vector<std::uint64_t>& packets) {
 
 }  // namespace
 
-std::string report_stats(const Snapshot& snapshot) {
-    const CountIndex counts(snapshot);
-    Json document = report_head(snapshot);
-    CounterValue total;
-    for (const Rule& rule : snapshot.policy.rules) {
-        const CounterValue value = counts.value({rule.name, -1});
-        total.packets += value.packets;
-        total.bytes += value.bytes;
-    }
+Document report_stats(const SharedSnapshot& snapshot) {
+    Json document = report_head(*snapshot);
+    const CounterValue total = sum_of_rules(*snapshot);
     document["packets"] = total.packets;
     document["bytes"] = total.bytes;
-    document["reasons"] = reasons_json(snapshot.reasons);
-    return json_to_text(document, "rules", snapshot.policy.rules.size(),
-                        [&](std::size_t rank) { return rule_json(snapshot.policy.rules[rank], rank, counts); });
+    document["reasons"] = reasons_json(snapshot->reasons);
+    const auto counts = std::make_shared<const CountIndex>(*snapshot);
+    return list_document(document, "rules", snapshot->policy->rules.size(),
+                         [snapshot, counts](std::size_t rank) { return rule_json(snapshot->policy->rules[rank], rank, *counts); });
 }
 
 }  // namespace rudder

@@ -21,12 +21,12 @@ void append(std::vector<Error>& errors, std::vector<Error> more) {
 }  // namespace
 
 Engine::Outcome Engine::run(Policy policy) {
-    const bool is_running = applied_.generation != 0 && policy.sha256 == policy_.sha256;
+    const bool is_running = applied_.generation != 0 && policy.sha256 == policy_->sha256;
     if (is_running) {
         pending_.reset();
         return reconcile();
     }
-    pending_ = std::move(policy);
+    pending_ = std::make_shared<const Policy>(std::move(policy));
     Outcome outcome = reconcile();
     if (outcome.is_rejected) pending_.reset();
     return outcome;
@@ -72,14 +72,14 @@ std::vector<Error> Engine::set_dead_members(DeadMembers dead) {
 }
 
 Engine::Outcome Engine::reconcile_policies() {
-    if (!pending_) return apply_policy(policy_);
+    if (!pending_) return apply_policy(*policy_);
     Outcome outcome = apply_policy(*pending_);
     if (outcome.status) {
-        outcome.replaced = std::exchange(policy_, std::move(*pending_));
+        outcome.replaced = std::exchange(policy_, std::move(pending_));
         pending_.reset();
     } else if (applied_.generation != 0) {
         // The running policy still has to follow the network.
-        Outcome running = apply_policy(policy_);
+        Outcome running = apply_policy(*policy_);
         outcome.has_published = running.has_published;
         outcome.warnings = std::move(running.warnings);
         if (!running.status) outcome.warnings.push_back(running.status.error().within("the running policy"));
@@ -88,7 +88,7 @@ Engine::Outcome Engine::reconcile_policies() {
 }
 
 bool Engine::is_up_to_date(const Policy& policy) const {
-    const bool is_compiled = &policy == &policy_ && compiled_links_ && *compiled_links_ == network_.topology().links;
+    const bool is_compiled = &policy == policy_.get() && compiled_links_ && *compiled_links_ == network_.topology().links;
     // A hook to put back or to detach, or a next hop to clear, takes a plan.
     return is_compiled && applied_.hooks == applied_.image.hooks && applied_.next_hops.size() == applied_.image.slots.next_hops.size();
 }
@@ -96,15 +96,15 @@ bool Engine::is_up_to_date(const Policy& policy) const {
 /// The running policy's questions stay until the new one runs.
 void Engine::watch_next_hops(const Policy& policy, Outcome& outcome) {
     std::vector<NextHopQuery> queries = next_hop_queries(policy, network_.topology());
-    if (&policy != &policy_) {
-        const std::vector<NextHopQuery> running = next_hop_queries(policy_, network_.topology());
+    if (&policy != policy_.get()) {
+        const std::vector<NextHopQuery> running = next_hop_queries(*policy_, network_.topology());
         queries.insert(queries.end(), running.begin(), running.end());
     }
     std::sort(queries.begin(), queries.end());
     queries.erase(std::unique(queries.begin(), queries.end()), queries.end());
     // Next hops without an answer are skipped by the datapath until there is one.
     const Status status = network_.watch(queries);
-    is_watching_ = status && &policy == &policy_;
+    is_watching_ = status && &policy == policy_.get();
     if (!status) outcome.warnings.push_back(status.error().within("watch next hops"));
 }
 
@@ -132,7 +132,7 @@ Engine::Outcome Engine::apply_policy(const Policy& policy) {
     }
     const auto next_hops = next_hop_entries(image->slots, network_.topology());
     Plan plan = make_plan(applied_, *image, next_hops, group_entries(*image, network_.topology(), dead_members_));
-    if (!plan.publishes && policy.sha256 != policy_.sha256) {
+    if (!plan.publishes && policy.sha256 != policy_->sha256) {
         plan.publishes = true;
         plan.generation = applied_.generation + 1;
     }

@@ -10,6 +10,7 @@
 #include "shell/kernel/kernel_port.hpp"
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -38,7 +39,7 @@ public:
         Status status;                    ///< not ok: what ran before runs on
         bool is_rejected = false;         ///< the policy itself cannot be compiled (a limit); it is not kept as pending
         bool has_published = false;
-        std::optional<Policy> replaced;   ///< the policy that ran before, when another took its place
+        std::shared_ptr<const Policy> replaced;  ///< the policy that ran before, when another took its place
         std::vector<Error> warnings;      ///< after the commit point, or left over; to be tried again
         LoadTimes times;                  ///< of compile and apply
     };
@@ -63,13 +64,15 @@ public:
     /// Takes everything that is ours off the hooks. *Errors*: the first; the others are still tried.
     Status detach_all();
 
-    [[nodiscard]] const Policy& policy() const { return policy_; }
+    [[nodiscard]] const Policy& policy() const { return *policy_; }
+    /// The same, for whoever still needs it when another runs.
+    [[nodiscard]] std::shared_ptr<const Policy> shared_policy() const { return policy_; }
     [[nodiscard]] const Applied& applied() const { return applied_; }
     /// The network as it is now.
     [[nodiscard]] const Topology& topology() const { return network_.topology(); }
     /// Name of a device, its number if it is gone.
     [[nodiscard]] std::string device_name(std::uint32_t ifindex) const;
-    [[nodiscard]] bool has_pending() const { return pending_.has_value(); }
+    [[nodiscard]] bool has_pending() const { return pending_ != nullptr; }
 
 private:
     Outcome reconcile_policies();
@@ -82,8 +85,8 @@ private:
     KernelPort& kernel_;
     TopologySource& network_;
     Applied applied_;
-    Policy policy_;
-    std::optional<Policy> pending_;
+    std::shared_ptr<const Policy> policy_ = std::make_shared<const Policy>();
+    std::shared_ptr<const Policy> pending_;
     DeadMembers dead_members_;
     std::optional<std::map<std::uint32_t, Link>> compiled_links_;  ///< what the running image was compiled for
     bool is_watching_ = false;                                     ///< exactly the questions of the running policy

@@ -37,7 +37,7 @@ Snapshot take_snapshot(KernelPort& kernel, const Engine& engine, const Topology&
     const LoadRecord& record = keeper.record();
     const Applied& applied = engine.applied();
     Snapshot snapshot;
-    snapshot.policy = engine.policy();
+    snapshot.policy = engine.shared_policy();
     snapshot.image = applied.image;
     snapshot.topology = topology;
     snapshot.next_hops = applied.next_hops;

@@ -9,16 +9,42 @@
 namespace rudder {
 namespace {
 
+/// What is made at one go: some tenths of a millisecond's work.
+constexpr std::size_t k_piece_bytes = std::size_t{1} << 15;
 constexpr std::size_t k_large_bytes = std::size_t{1} << 20;
 
 struct Method {
     std::string_view name;
-    std::string (*report)(const Snapshot&);
+    Document (*report)(const SharedSnapshot&);
 };
 constexpr std::array k_methods = {
     Method{"io.rudder.Status.Rules", report_rules},           Method{"io.rudder.Status.Stats", report_stats},
     Method{"io.rudder.Status.Interfaces", report_interfaces}, Method{"io.rudder.Status.Maps", report_maps},
     Method{"io.rudder.Status.Internals", report_internals},   Method{"io.rudder.Status.Config", report_config},
+};
+
+/// Writes a report, and lets go of it.
+class ReportWriter {
+public:
+    explicit ReportWriter(Document report) : report_(std::move(report)) {}
+
+    bool operator()(std::string& out) {
+        const std::size_t begin = out.size();
+        const bool is_more = report_.write(out, k_piece_bytes);
+        bytes_ += out.size() - begin;
+        if (!is_more) finish();
+        return is_more;
+    }
+
+private:
+    /// Of a large policy the snapshot was large, too; glibc would keep its pages.
+    void finish() {
+        report_ = Document(std::string());
+        if (bytes_ > k_large_bytes) (void)malloc_trim(0);
+    }
+
+    Document report_;
+    std::size_t bytes_ = 0;
 };
 
 }  // namespace
@@ -41,13 +67,10 @@ varlink::Interface status_interface() {
             "method Config() -> ()\n"};
 }
 
-std::string answer_status(const varlink::Call& call, const std::function<Snapshot()>& take_snapshot) {
+varlink::Answer answer_status(const varlink::Call& call, const std::function<Snapshot()>& take_snapshot) {
     for (const Method& method : k_methods) {
         if (call.method != method.name) continue;
-        std::string report = method.report(take_snapshot());
-        // Of a large policy the snapshot was large, too; glibc would keep its pages.
-        if (report.size() > k_large_bytes) (void)malloc_trim(0);
-        return varlink::reply(std::move(report));
+        return varlink::reply_in_pieces(ReportWriter(method.report(std::make_shared<const Snapshot>(take_snapshot()))));
     }
     return varlink::method_not_found(call);
 }

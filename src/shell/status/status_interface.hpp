@@ -12,7 +12,7 @@ namespace rudder {
 /// io.rudder.Status: the reports of core/report over Varlink. Read-only.
 [[nodiscard]] varlink::Interface status_interface();
 
-/// Answers one call of it; `take_snapshot` is only called for methods that exist.
-[[nodiscard]] std::string answer_status(const varlink::Call& call, const std::function<Snapshot()>& take_snapshot);
+/// Answers one call of it; `take_snapshot` is only called for methods that exist. The answer keeps what it was given.
+[[nodiscard]] varlink::Answer answer_status(const varlink::Call& call, const std::function<Snapshot()>& take_snapshot);
 
 }  // namespace rudder

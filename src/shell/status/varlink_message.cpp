@@ -69,6 +69,14 @@ std::string reply(std::string parameters) {
     return parameters;
 }
 
+Answer reply_in_pieces(std::function<bool(std::string&)> parameters) {
+    return {R"({"parameters":)", [parameters = std::move(parameters)](std::string& out) {
+                const bool is_more = parameters(out);
+                if (!is_more) out.append("}").push_back('\0');
+                return is_more;
+            }};
+}
+
 std::string error_reply(std::string_view error, std::string_view parameters) {
     std::string text = R"({"error":)";
     text.append(to_text(Json(error))).append(R"(,"parameters":)").append(parameters).append("}").push_back('\0');

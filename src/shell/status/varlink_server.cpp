@@ -17,7 +17,8 @@ namespace rudder {
 struct VarlinkServer::Client {
     UniqueFd fd;
     std::string in;
-    std::string out;
+    std::string out;                         ///< empty: nothing is to be sent
+    std::function<bool(std::string&)> more;  ///< what comes behind it
     std::size_t sent = 0;
     bool has_ended = false;  ///< it will send no more
     std::unique_ptr<IoWatch> io;
@@ -129,13 +130,17 @@ bool VarlinkServer::answer(Client& client) {
         if (!call) return false;
         client.in.erase(0, end + 1);
         const auto service = varlink::answer_service(*call, interfaces_);
-        std::string reply = service ? *service : handler_(*call);
-        if (!call->is_oneway) client.out = std::move(reply);
+        varlink::Answer reply = service ? varlink::Answer(*service) : handler_(*call);
+        if (!call->is_oneway) {
+            client.out = std::move(reply.text);
+            client.more = std::move(reply.more);
+        }
         client.sent = 0;
         client.deadline->stop();
     }
 }
 
+/// Of an answer in pieces it makes the next one, but leaves it for the next turn. False: the client is gone.
 bool VarlinkServer::send(Client& client) {
     // The deadline of an unfinished request goes on.
     if (client.out.empty()) return true;
@@ -148,7 +153,10 @@ bool VarlinkServer::send(Client& client) {
     }
     client.out.clear();
     client.sent = 0;
-    client.deadline->stop();
+    while (client.more && client.out.empty()) {
+        if (!client.more(client.out)) client.more = nullptr;
+    }
+    if (client.out.empty()) client.deadline->stop();
     return true;
 }
 

@@ -28,8 +28,9 @@ struct VarlinkLimits {
 /// something else than calls, too much, or too slowly is disconnected; nobody holds up the others.
 class VarlinkServer {
 public:
-    /// Answers one call of the interface (org.varlink.service is answered by the server): a reply, NUL included.
-    using Handler = std::function<std::string(const varlink::Call&)>;
+    /// Answers one call of the interface (org.varlink.service is answered by the server). What it makes in pieces is asked for one at a
+    /// time, when the client has taken the one before and others have had their turn.
+    using Handler = std::function<varlink::Answer(const varlink::Call&)>;
 
     /// Replaces a stale socket at `path`; `mode` is its mode. *Errors*: bind, listen (errno).
     static Result<std::unique_ptr<VarlinkServer>> open(sd_event* loop, const std::string& path, mode_t mode,

@@ -3,6 +3,8 @@
 
 #include "rudder_abi.h"
 
+#include <nlohmann/json.hpp>
+
 #include <cstring>
 
 using namespace rudder;
@@ -148,7 +150,7 @@ std::map<std::uint32_t, NextHopEntry> make_next_hops() {
 
 Snapshot make_snapshot() {
     Snapshot snapshot;
-    snapshot.policy = make_policy();
+    snapshot.policy = std::make_shared<const Policy>(make_policy());
     snapshot.image = make_image();
     snapshot.topology.links[1] = make_link(1, "lo", "00:00:00:00:00:00");
     snapshot.topology.links[2] = make_link(2, "eth0", "02:00:00:00:00:02");
@@ -174,3 +176,7 @@ Snapshot make_snapshot() {
     snapshot.kernel_release = "6.18.0";
     return snapshot;
 }
+
+std::string text_of(ReportFunction report, const Snapshot& snapshot) { return report(std::make_shared<const Snapshot>(snapshot)).text(); }
+
+nlohmann::json read(ReportFunction report, const Snapshot& snapshot) { return nlohmann::json::parse(text_of(report, snapshot)); }

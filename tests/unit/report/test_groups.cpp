@@ -50,15 +50,15 @@ Snapshot snapshot_of(Policy policy, const DeadMembers& dead = {}) {
     eth2.ifindex = 4;
     eth2.name = "eth2";
     snapshot.topology.links.emplace(4, eth2);
-    snapshot.policy = std::move(policy);
-    snapshot.image = *compile(snapshot.policy, snapshot.topology, {});
+    snapshot.policy = std::make_shared<const Policy>(std::move(policy));
+    snapshot.image = *compile(*snapshot.policy, snapshot.topology, {});
     snapshot.groups = group_entries(snapshot.image, snapshot.topology, dead);
     snapshot.counters.assign(snapshot.image.slots.counters.size(), {});
     snapshot.failures.clear();
     return snapshot;
 }
 
-Json target_in(const Snapshot& snapshot) { return Json::parse(report_rules(snapshot))["rules"][0]["targets"][0]; }
+Json target_in(const Snapshot& snapshot) { return read(report_rules, snapshot)["rules"][0]["targets"][0]; }
 
 /// The network has changed since the image was made; tables and next hops follow it.
 Json target_after(const std::function<void(Topology&)>& change) {
@@ -69,7 +69,7 @@ Json target_after(const std::function<void(Topology&)>& change) {
 }
 
 std::uint32_t slot_of_member(const Snapshot& snapshot, std::size_t index) {
-    return snapshot.image.slots.counters.at({"spread", 0, member_identity(snapshot.policy.groups[0].members[index])});
+    return snapshot.image.slots.counters.at({"spread", 0, member_identity(snapshot.policy->groups[0].members[index])});
 }
 
 }  // namespace
@@ -102,13 +102,13 @@ TEST_CASE("a routing table is reported by its number and is always up") {
     CHECK(found["via"].is_null());
     CHECK(found["table"] == 200);
     CHECK(found["state"] == "up");
-    const Json target = Json::parse(report_rules(snapshot))["rules"][1]["targets"][0];
+    const Json target = read(report_rules, snapshot)["rules"][1]["targets"][0];
     CHECK(target["table"] == 100);
     CHECK(target["state"] == "by-packet");
     CHECK(target["reason"] == "");
     CHECK(target["next_hop_kind"] == "table");
-    CHECK(Json::parse(report_maps(snapshot))["image"]["rules"][1]["targets"][0]["table"] == 100);
-    CHECK(Json::parse(report_stats(snapshot))["rules"][1]["targets"][0]["table"] == 100);
+    CHECK(read(report_maps, snapshot)["image"]["rules"][1]["targets"][0]["table"] == 100);
+    CHECK(read(report_stats, snapshot)["rules"][1]["targets"][0]["table"] == 100);
 }
 
 TEST_CASE("the share of a member is that of the table's places") {
@@ -160,7 +160,7 @@ TEST_CASE("a member that only its probe calls dead says that") {
 }
 
 TEST_CASE("the decoded image says which group a target leads to and where its members are") {
-    const Json rules = Json::parse(report_maps(snapshot_of(policy_by_group())))["image"]["rules"];
+    const Json rules = read(report_maps, snapshot_of(policy_by_group()))["image"]["rules"];
     const Json target = rules[0]["targets"][0];
     CHECK(target["group"] == 0);
     CHECK(target["first_member"] == rules[0]["first_target"].get<int>() + 1);
@@ -184,7 +184,7 @@ TEST_CASE("a copy's target counts what its members sent, and its own failures") 
     snapshot.counters[slot_of_member(snapshot, 0)] = {7, 700};
     snapshot.counters[slot_of_member(snapshot, 1)] = {3, 300};
     snapshot.failures = {{snapshot.image.slots.counters.at({"spread", 0}), RUDDER_REASON_NO_MEMBER, 2}};
-    for (const Json& target : {target_in(snapshot), Json::parse(report_stats(snapshot))["rules"][0]["targets"][0]}) {
+    for (const Json& target : {target_in(snapshot), read(report_stats, snapshot)["rules"][0]["targets"][0]}) {
         CHECK(target["group"] == "ways");
         CHECK(target["packets"] == 10);
         CHECK(target["bytes"] == 1000);

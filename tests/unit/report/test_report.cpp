@@ -15,12 +15,7 @@ using Json = nlohmann::json;
 
 namespace {
 
-constexpr std::string (*k_reports[])(const Snapshot&) = {report_rules, report_stats,     report_interfaces,
-                                                         report_maps,  report_internals, report_config};
-
-Json read(std::string (*report)(const Snapshot&), const Snapshot& snapshot) {
-    return Json::parse(report(snapshot));
-}
+constexpr ReportFunction k_reports[] = {report_rules, report_stats, report_interfaces, report_maps, report_internals, report_config};
 
 }  // namespace
 
@@ -77,7 +72,7 @@ TEST_CASE("a target is reported with the next hop it resolved to") {
 TEST_CASE("a target says what is left of its copies") {
     Snapshot snapshot = make_snapshot();
     CHECK_FALSE(read(report_rules, snapshot)["rules"][0]["targets"][0].contains("snap"));
-    snapshot.policy.rules[0].targets[0].snap = 96;
+    edit(snapshot.policy).rules[0].targets[0].snap = 96;
     CHECK(read(report_rules, snapshot)["rules"][0]["targets"][0]["snap"] == 96);
 }
 
@@ -243,9 +238,9 @@ TEST_CASE("the configuration is reported with its files and the last findings") 
 TEST_CASE("bytes that are not UTF-8 are replaced in every document") {
     Snapshot snapshot = make_snapshot();
     const std::string bad = "x\xff\x1b\"";
-    snapshot.policy.rules[0].name = bad;
-    snapshot.policy.rules[0].where.file = bad;
-    snapshot.policy.rules[0].targets[0].via = bad;
+    edit(snapshot.policy).rules[0].name = bad;
+    edit(snapshot.policy).rules[0].where.file = bad;
+    edit(snapshot.policy).rules[0].targets[0].via = bad;
     snapshot.topology.links[2].name = bad;
     snapshot.topology.links[2].altnames = {bad};
     snapshot.files[0].path = bad;
@@ -258,7 +253,35 @@ TEST_CASE("bytes that are not UTF-8 are replaced in every document") {
 }
 
 TEST_CASE("equal snapshots give equal documents") {
-    for (const auto report : k_reports) CHECK(report(make_snapshot()) == report(make_snapshot()));
+    for (const auto report : k_reports) CHECK(text_of(report, make_snapshot()) == text_of(report, make_snapshot()));
+}
+
+TEST_CASE("a document in pieces is the document, and nothing of it is made before it is asked for") {
+    Snapshot snapshot = make_snapshot();
+    Policy& policy = edit(snapshot.policy);
+    const Rule rule = policy.rules[0];
+    while (policy.rules.size() < 50) policy.rules.push_back(rule);
+    for (const auto report : k_reports) {
+        Document document = report(std::make_shared<const Snapshot>(snapshot));
+        std::string text = "before";
+        std::size_t pieces = 1;
+        for (std::size_t end = text.size(); document.write(text, 100); end = text.size(), ++pieces) REQUIRE(text.size() >= end + 100);
+        CHECK(text == "before" + text_of(report, snapshot));
+        CHECK(document.text().empty());
+        if (report == &report_rules) CHECK(pieces > 50);
+    }
+}
+
+TEST_CASE("a document keeps the snapshot that it is written from, until it goes") {
+    auto shared = std::make_shared<const Snapshot>(make_snapshot());
+    const std::weak_ptr<const Snapshot> watched = shared;
+    {
+        Document document = report_rules(shared);
+        shared.reset();
+        CHECK_FALSE(watched.expired());
+        CHECK(document.text() == text_of(report_rules, make_snapshot()));
+    }
+    CHECK(watched.expired());
 }
 
 namespace {
@@ -271,8 +294,8 @@ Snapshot make_probed_snapshot() {
     group.members.resize(1);
     group.members[0].way.via = "eth1";
     group.members[0].way.next_hop = parse_ip_address("192.0.2.1");
-    snapshot.policy.rules[0].targets[0].group = "g";
-    snapshot.policy.groups = {group};
+    edit(snapshot.policy).rules[0].targets[0].group = "g";
+    edit(snapshot.policy).groups = {group};
     MemberProbe probe;
     probe.task.order.type = HealthProbe::Type::tcp;
     probe.task.order.destination = parse_ip_address("192.0.2.1").value();
@@ -290,7 +313,7 @@ Json probe_of(const Snapshot& snapshot) {
 
 TEST_CASE("a target that names a group has its sample and limit reported, too") {
     Snapshot snapshot = make_probed_snapshot();
-    Target& target = snapshot.policy.rules[0].targets[0];
+    Target& target = edit(snapshot.policy).rules[0].targets[0];
     target.sample = 10;
     target.limit = RateLimit{};
     const Json shown = read(report_rules, snapshot)["rules"][0]["targets"][0];
@@ -329,7 +352,7 @@ namespace {
 /// The fixture's multicast rule with `join`, whose groups are to be joined on eth0 and eth1.
 Snapshot make_joining_snapshot() {
     Snapshot snapshot = make_snapshot();
-    Rule& rule = snapshot.policy.rules[1];
+    Rule& rule = edit(snapshot.policy).rules[1];
     rule.join.emplace();
     rule.match.interface = {false, {"eth0", "eth1"}, {}};
     return snapshot;
@@ -357,7 +380,7 @@ TEST_CASE("the memberships of a rule are reported with their state") {
         "failed":1,"errors":[{"errno":"ENOBUFS","text":"No buffer space available","memberships":1}],"silent_us":12000000})"));
     snapshot.memberships[membership(3)] = 0;
     CHECK(join()["state"] == "joined");
-    snapshot.policy.rules[1].match.interface = {false, {"lan7"}, {}};
+    edit(snapshot.policy).rules[1].match.interface = {false, {"lan7"}, {}};
     CHECK(join()["state"] == "waiting");
 }
 

@@ -22,6 +22,7 @@ using namespace std::chrono_literals;
 using Json = nlohmann::json;
 
 const std::string k_echo = std::string(R"({"method":"io.test.Echo"})") + '\0';
+const std::string k_pieces = std::string(R"({"method":"io.test.Pieces"})") + '\0';
 
 UniqueFd connect_to(const std::string& path) {
     sockaddr_un address{};
@@ -40,13 +41,15 @@ struct Serving {
     std::string answer = R"({"ok":true})";
     int calls = 0;
     std::chrono::milliseconds work{0};  ///< how long an answer takes to make
+    std::function<bool(std::string&)> pieces;  ///< of the answer to io.test.Pieces
     std::unique_ptr<VarlinkServer> server;
 
     explicit Serving(VarlinkLimits limits = {}) {
         server = std::move(VarlinkServer::open(loop.get(), path, 0660, {"io.test", "interface io.test\n"}, [this](const varlink::Call& call) {
                      ++calls;
                      for (const auto end = std::chrono::steady_clock::now() + work; std::chrono::steady_clock::now() < end;) {}
-                     return call.method == "io.test.Echo" ? varlink::reply(answer) : varlink::method_not_found(call);
+                     if (call.method == "io.test.Pieces") return varlink::reply_in_pieces(pieces);
+                     return varlink::Answer(call.method == "io.test.Echo" ? varlink::reply(answer) : varlink::method_not_found(call));
                  }, limits)).value();
     }
 
@@ -199,6 +202,95 @@ TEST_CASE("who does not read is dropped and holds up nobody") {
     CHECK(s.server->client_count() == 1);
     CHECK(s.ask(k_echo).size() > (4u << 20));
     CHECK(s.loop.run_until([&] { return s.server->client_count() == 0; }));
+}
+
+TEST_CASE("an answer in pieces is one answer, and the next call comes behind it") {
+    Serving s;
+    const bool is_large = GENERATE(true, false);
+    const std::string piece(is_large ? 10'000 : 3, 'x');
+    int made = 0;
+    s.pieces = [&](std::string& out) {
+        ++made;
+        if (made == 3) return true;  // one may be empty
+        out += made == 1 ? "{\"x\":\"" : made == 100 ? "\"}" : piece;
+        return made < 100;
+    };
+    const UniqueFd fd = connect_to(s.path);
+    Serving::send(fd.get(), k_pieces + k_echo);
+    std::string expected = R"({"parameters":{"x":")";
+    for (int i = 0; i < 97; ++i) expected += piece;
+    expected += std::string("\"}}") + '\0' + R"({"parameters":{"ok":true}})" + '\0';
+    CHECK(s.receive(fd.get(), 2) == expected);
+    CHECK(made == 100);
+}
+
+TEST_CASE("pieces are made as their client takes them, and others are answered meanwhile") {
+    Serving s;
+    int made = 0;
+    s.pieces = [&](std::string& out) {
+        out += made == 0 ? "{\"x\":\"" : std::string(10'000, 'x');
+        if (++made < 1000) return true;
+        out += "\"}";
+        return false;
+    };
+    const UniqueFd slow = connect_to(s.path);
+    Serving::send(slow.get(), k_pieces);
+    s.loop.run_for(50ms);
+    const int made_ahead = made;
+    CHECK(made_ahead > 0);
+    CHECK(made_ahead < 100);
+    CHECK_FALSE(s.ask(k_echo).empty());
+    CHECK(made == made_ahead);
+    CHECK(s.receive(slow.get()).size() > 9'980'000);
+    CHECK(made == 1000);
+}
+
+TEST_CASE("between two pieces others get their turn, also if the client takes all at once") {
+    Serving s;
+    int made = 0;
+    s.pieces = [&](std::string& out) {
+        for (const auto end = std::chrono::steady_clock::now() + 5ms; std::chrono::steady_clock::now() < end;) {}
+        out += made == 0 ? "{" : " ";
+        if (++made < 400) return true;
+        out += "}";
+        return false;
+    };
+    const UniqueFd first = connect_to(s.path);
+    Serving::send(first.get(), k_pieces);
+    REQUIRE(s.loop.run_until([&] { return made > 2; }));
+    CHECK_FALSE(s.ask(k_echo).empty());
+    CHECK(made < 200);
+}
+
+TEST_CASE("a client that goes, or does not go on reading, takes what was to come along") {
+    VarlinkLimits limits;
+    limits.patience = 100ms;
+    Serving s(limits);
+    auto kept = std::make_shared<int>(0);
+    const std::weak_ptr<int> watched = kept;
+    s.pieces = [kept](std::string& out) {
+        out += std::string(100'000, ' ');
+        return ++*kept < 1000;
+    };
+    kept.reset();
+    UniqueFd fd = connect_to(s.path);
+    Serving::send(fd.get(), k_pieces);
+    s.loop.run_for(20ms);
+    s.pieces = nullptr;
+    REQUIRE_FALSE(watched.expired());
+    if (GENERATE(true, false)) fd.reset(-1);
+    CHECK(s.loop.run_until([&] { return watched.expired(); }));
+    CHECK(s.server->client_count() == 0);
+}
+
+TEST_CASE("nothing is made for a oneway call") {
+    Serving s;
+    int made = 0;
+    s.pieces = [&](std::string&) { return ++made < 10; };
+    const UniqueFd fd = connect_to(s.path);
+    Serving::send(fd.get(), std::string(R"({"method":"io.test.Pieces","oneway":true})") + '\0' + k_echo);
+    CHECK_FALSE(s.receive(fd.get()).empty());
+    CHECK(made == 0);
 }
 
 TEST_CASE("a long answer may have taken longer to make than a client may rest") {
