@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel_objects.hpp"
 #include "network.hpp"
+#include "one_hook.hpp"
 #include "small_policy.hpp"
 
 #include <catch2/catch.hpp>
@@ -25,28 +26,25 @@ bool runs_the_loaded_tier(Daemon& daemon, const HookSpec& hook) {
 TEST_CASE("each change of tier gives hooks the programs of the new tier and frees what the old one had") {
     for (const Way& way : ways()) {
         INFO(way.text());
-        const VethPair veth;
-        Daemon daemon(way.mechanism);
-        const HookSpec hook = way.hook_of(veth);
-        REQUIRE(daemon.reconcile("a", {hook.ifindex}, 0, way.direction).status);
+        OneHook one(way);
         std::uint64_t sent = 0;
         for (const std::size_t tier : {1U, 0U, 1U, 0U}) {
-            const std::uint32_t old_program = daemon.program_at(hook);
-            const TierObjects old_tier = tier_objects(daemon);
-            veth.send(3);
+            const std::uint32_t old_program = one.program();
+            const TierObjects old_tier = tier_objects(one.daemon);
+            one.veth.send(3);
             sent += 3;
-            const ApplyOutcome outcome = daemon.reconcile("a", {hook.ifindex}, tier, way.direction);
+            const ApplyOutcome outcome = one.reconcile("a", tier);
             REQUIRE(outcome.status);
             CHECK(outcome.warnings.empty());
-            CHECK(daemon.attached() == std::vector<HookSpec>{hook});
-            CHECK(daemon.program_at(hook) != old_program);
-            CHECK(runs_the_loaded_tier(daemon, hook));
+            CHECK(one.daemon.attached() == std::vector<HookSpec>{one.hook});
+            CHECK(one.program() != old_program);
+            CHECK(runs_the_loaded_tier(one.daemon, one.hook));
             REQUIRE(is_freed_soon(old_program));
             REQUIRE(are_freed_soon(old_tier));
-            CHECK(daemon.counted("a") == sent);
-            veth.send(2);
+            CHECK(one.daemon.counted("a") == sent);
+            one.veth.send(2);
             sent += 2;
-            CHECK(daemon.counted("a") == sent);
+            CHECK(one.daemon.counted("a") == sent);
         }
     }
 }
@@ -54,67 +52,56 @@ TEST_CASE("each change of tier gives hooks the programs of the new tier and free
 TEST_CASE("a generation in the same tier leaves hooks as they are") {
     for (const Way& way : ways()) {
         INFO(way.text());
-        const VethPair veth;
-        Daemon daemon(way.mechanism);
-        const HookSpec hook = way.hook_of(veth);
-        REQUIRE(daemon.reconcile("a", {hook.ifindex}, 1, way.direction).status);
-        const std::uint32_t program = daemon.program_at(hook);
-        const TierObjects tier = tier_objects(daemon);
-        REQUIRE(daemon.reconcile("b", {hook.ifindex}, 1, way.direction).status);
-        CHECK(daemon.program_at(hook) == program);
-        CHECK(tier_objects(daemon).maps == tier.maps);
-        veth.send(2);
-        CHECK(daemon.counted("b") == 2);
+        OneHook one(way, 1);
+        const std::uint32_t program = one.program();
+        const TierObjects tier = tier_objects(one.daemon);
+        REQUIRE(one.reconcile("b", 1).status);
+        CHECK(one.program() == program);
+        CHECK(tier_objects(one.daemon).maps == tier.maps);
+        one.veth.send(2);
+        CHECK(one.daemon.counted("b") == 2);
     }
 }
 
 TEST_CASE("a stage in another tier that is discarded leaves nothing of that tier and hooks as they are") {
     for (const Way& way : ways()) {
         INFO(way.text());
-        const VethPair veth;
-        Daemon daemon(way.mechanism);
-        const HookSpec hook = way.hook_of(veth);
-        REQUIRE(daemon.reconcile("a", {hook.ifindex}, 0, way.direction).status);
-        const std::uint32_t program = daemon.program_at(hook);
-        const std::vector<std::uint32_t> before = map_ids(daemon, "stages");
-        const Image image = passing_image("b", {hook.ifindex}, daemon.applied.image.slots, 1, way.direction);
-        const Result<StageId> stage = daemon.kernel->stage(image, 2);
+        OneHook one(way);
+        const std::uint32_t program = one.program();
+        const std::vector<std::uint32_t> before = map_ids(one.daemon, "stages");
+        const Result<StageId> stage = one.kernel().stage(one.image("b", 1), 2);
         REQUIRE(stage.is_ok());
-        std::vector<std::uint32_t> staged = map_ids(daemon, "stages");
+        std::vector<std::uint32_t> staged = map_ids(one.daemon, "stages");
         std::erase(staged, before.front());
         REQUIRE(staged.size() == 1);
-        REQUIRE(daemon.kernel->free_previous());  // what is staged is not past
-        CHECK(map_ids(daemon, "stages").size() == 2);
-        daemon.kernel->discard(*stage);
-        CHECK(map_ids(daemon, "stages") == before);
+        REQUIRE(one.kernel().free_previous());  // what is staged is not past
+        CHECK(map_ids(one.daemon, "stages").size() == 2);
+        one.kernel().discard(*stage);
+        CHECK(map_ids(one.daemon, "stages") == before);
         CHECK(is_map_freed_soon(staged.front()));
-        CHECK(daemon.program_at(hook) == program);
-        veth.send(2);
-        CHECK(daemon.counted("a") == 2);
+        CHECK(one.program() == program);
+        one.veth.send(2);
+        CHECK(one.daemon.counted("a") == 2);
     }
 }
 
 TEST_CASE("a hook attached while another tier is staged runs the active one, and is moved when that is not any more") {
     for (const Way& way : ways()) {
         INFO(way.text());
-        const VethPair veth;
-        Daemon daemon(way.mechanism);
-        const HookSpec hook = way.hook_of(veth);
-        REQUIRE(daemon.reconcile("a", {hook.ifindex}, 0, way.direction).status);
-        REQUIRE(daemon.kernel->detach(hook));
-        const Image image = passing_image("a", {hook.ifindex}, daemon.applied.image.slots, 1, way.direction);
-        const Result<StageId> stage = daemon.kernel->stage(image, 2);
+        OneHook one(way);
+        REQUIRE(one.kernel().detach(one.hook));
+        const Result<StageId> stage = one.kernel().stage(one.image("a", 1), 2);
         REQUIRE(stage.is_ok());
-        REQUIRE(daemon.kernel->attach(hook));
-        const std::uint32_t program = daemon.program_at(hook);
-        veth.send(2);
-        CHECK(daemon.counted("a") == 2);
-        REQUIRE(daemon.kernel->publish(*stage));
-        REQUIRE(daemon.kernel->free_previous());
-        CHECK(daemon.program_at(hook) != program);
-        CHECK(runs_the_loaded_tier(daemon, hook));
-        veth.send(2);
-        CHECK(daemon.counted("a") == 4);
+        REQUIRE(one.kernel().attach(one.hook));
+        const std::uint32_t program = one.program();
+        one.veth.send(2);
+        CHECK(one.daemon.counted("a") == 2);
+        REQUIRE(one.kernel().publish(*stage));
+        REQUIRE(one.kernel().free_previous());
+        CHECK(one.program() != program);
+        CHECK(runs_the_loaded_tier(one.daemon, one.hook));
+        one.veth.send(2);
+        CHECK(one.daemon.counted("a") == 4);
     }
 }
 

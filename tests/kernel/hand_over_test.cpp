@@ -2,6 +2,7 @@
 #include "bpf_call_seam.hpp"
 #include "kernel_objects.hpp"
 #include "network.hpp"
+#include "one_hook.hpp"
 #include "small_policy.hpp"
 
 #include "shell/kernel/tc_netlink.hpp"
@@ -73,31 +74,28 @@ private:
 TEST_CASE("between publish and the move of hooks packets meet the new generation by the old programs, and counters go on") {
     for (const Way& way : ways()) {
         INFO(way.text());
-        const VethPair veth;
-        Daemon daemon(way.mechanism);
-        const HookSpec hook = way.hook_of(veth);
-        REQUIRE(daemon.reconcile("a", {hook.ifindex}, 0, way.direction).status);
-        veth.send(2);
+        OneHook one(way);
+        one.veth.send(2);
         Counted expected{2, 0};
         for (const std::size_t tier : {1U, 0U, 1U}) {
             const bool is_turn_of_b = tier == 1;
-            const std::uint32_t old_program = daemon.program_at(hook);
-            const std::uint64_t generation = daemon.applied.generation;
-            REQUIRE(daemon.publish(is_turn_of_b ? "b" : "a", {hook.ifindex}, tier, way.direction));
-            CHECK(daemon.program_at(hook) == old_program);
-            CHECK(daemon.kernel->active_generation().value() == generation + 1);
-            CHECK(counted(daemon) == expected);
-            veth.send(3);
+            const std::uint32_t old_program = one.program();
+            const std::uint64_t generation = one.daemon.applied.generation;
+            REQUIRE(one.publish(is_turn_of_b ? "b" : "a", tier));
+            CHECK(one.program() == old_program);
+            CHECK(one.kernel().active_generation().value() == generation + 1);
+            CHECK(counted(one.daemon) == expected);
+            one.veth.send(3);
             (is_turn_of_b ? expected.b : expected.a) += 3;
-            CHECK(counted(daemon) == expected);
-            REQUIRE(daemon.kernel->free_previous());
-            CHECK(daemon.program_at(hook) != old_program);
+            CHECK(counted(one.daemon) == expected);
+            REQUIRE(one.kernel().free_previous());
+            CHECK(one.program() != old_program);
             CHECK(is_freed_soon(old_program));
-            CHECK(counted(daemon) == expected);
-            veth.send(4);
+            CHECK(counted(one.daemon) == expected);
+            one.veth.send(4);
             (is_turn_of_b ? expected.b : expected.a) += 4;
-            CHECK(counted(daemon) == expected);
-            CHECK(daemon.kernel->active_generation().value() == generation + 1);
+            CHECK(counted(one.daemon) == expected);
+            CHECK(one.kernel().active_generation().value() == generation + 1);
         }
     }
 }
@@ -105,50 +103,43 @@ TEST_CASE("between publish and the move of hooks packets meet the new generation
 TEST_CASE("more generations of the new tier before hooks are moved are all met by the old programs") {
     for (const Way& way : ways()) {
         INFO(way.text());
-        const VethPair veth;
-        Daemon daemon(way.mechanism);
-        const HookSpec hook = way.hook_of(veth);
-        REQUIRE(daemon.reconcile("a", {hook.ifindex}, 0, way.direction).status);
-        const Image image = passing_image("b", {hook.ifindex}, daemon.applied.image.slots, 1, way.direction);
-        const Result<StageId> first = daemon.kernel->stage(image, 2);
-        const Result<StageId> second = daemon.kernel->stage(passing_image("a", {hook.ifindex}, {}, 1, way.direction), 3);
+        OneHook one(way);
+        const Result<StageId> first = one.kernel().stage(one.image("b", 1), 2);
+        const Result<StageId> second = one.kernel().stage(one.image("a", 1), 3);
         REQUIRE((first.is_ok() && second.is_ok()));
-        const std::uint32_t old_program = daemon.program_at(hook);
-        REQUIRE(daemon.kernel->publish(*first));
-        veth.send(2);
-        CHECK(counted(daemon) == Counted{0, 2});
-        REQUIRE(daemon.kernel->publish(*second));
-        CHECK(daemon.program_at(hook) == old_program);
-        CHECK(daemon.kernel->active_generation().value() == 3);
-        veth.send(3);
-        CHECK(counted(daemon) == Counted{3, 2});
-        REQUIRE(daemon.kernel->free_previous());
+        const std::uint32_t old_program = one.program();
+        REQUIRE(one.kernel().publish(*first));
+        one.veth.send(2);
+        CHECK(counted(one.daemon) == Counted{0, 2});
+        REQUIRE(one.kernel().publish(*second));
+        CHECK(one.program() == old_program);
+        CHECK(one.kernel().active_generation().value() == 3);
+        one.veth.send(3);
+        CHECK(counted(one.daemon) == Counted{3, 2});
+        REQUIRE(one.kernel().free_previous());
         CHECK(is_freed_soon(old_program));
-        CHECK(counted(daemon) == Counted{3, 2});
+        CHECK(counted(one.daemon) == Counted{3, 2});
     }
 }
 
 TEST_CASE("staging moves hooks first, so that nothing is published where they still enter") {
     for (const Way& way : ways()) {
         INFO(way.text());
-        const VethPair veth;
-        Daemon daemon(way.mechanism);
-        const HookSpec hook = way.hook_of(veth);
-        REQUIRE(daemon.reconcile("a", {hook.ifindex}, 0, way.direction).status);
-        const std::uint32_t first_program = daemon.program_at(hook);
-        const TierObjects first_tier = tier_objects(daemon);
-        REQUIRE(daemon.publish("b", {hook.ifindex}, 1, way.direction));
-        veth.send(1);
-        const Result<StageId> stage = daemon.kernel->stage(passing_image("a", {hook.ifindex}, {}, 0, way.direction), 3);
+        OneHook one(way);
+        const std::uint32_t first_program = one.program();
+        const TierObjects first_tier = tier_objects(one.daemon);
+        REQUIRE(one.publish("b", 1));
+        one.veth.send(1);
+        const Result<StageId> stage = one.kernel().stage(one.image("a", 0), 3);
         REQUIRE(stage.is_ok());
-        CHECK(daemon.program_at(hook) != first_program);
+        CHECK(one.program() != first_program);
         CHECK(is_freed_soon(first_program));
         CHECK(are_freed_soon(first_tier));
-        veth.send(1);
-        CHECK(counted(daemon) == Counted{0, 2});
-        REQUIRE(daemon.kernel->publish(*stage));
-        veth.send(1);
-        CHECK(counted(daemon) == Counted{1, 2});
+        one.veth.send(1);
+        CHECK(counted(one.daemon) == Counted{0, 2});
+        REQUIRE(one.kernel().publish(*stage));
+        one.veth.send(1);
+        CHECK(counted(one.daemon) == Counted{1, 2});
     }
 }
 
@@ -183,33 +174,30 @@ TEST_CASE("a hook attached between publish and the move runs the new tier's prog
 TEST_CASE("attaching to a hook that has the old program gives it the new one in the same place, in one step") {
     for (const Way& way : ways()) {
         INFO(way.text());
-        const VethPair veth;
-        Daemon daemon(way.mechanism);
-        const HookSpec hook = way.hook_of(veth);
-        REQUIRE(daemon.reconcile("a", {hook.ifindex}, 0, way.direction).status);
-        const std::uint32_t old_program = daemon.program_at(hook);
+        OneHook one(way);
+        const std::uint32_t old_program = one.program();
         const UniqueFd later_program = passing_program();
         TcxDriver later;  // behind ours: what is taken out and put back comes behind it
-        REQUIRE((way.mechanism == Attachment::cls_bpf || later.attach(hook, {later_program.get(), 0})));
-        const HookStatus before = daemon.kernel->list_hooks().value().at(0);
-        REQUIRE(daemon.publish("b", {hook.ifindex}, 1, way.direction));
+        REQUIRE((way.mechanism == Attachment::cls_bpf || later.attach(one.hook, {later_program.get(), 0})));
+        const HookStatus before = one.kernel().list_hooks().value().at(0);
+        REQUIRE(one.publish("b", 1));
         fail_send(0, 0);
-        REQUIRE(daemon.kernel->attach(hook));
+        REQUIRE(one.kernel().attach(one.hook));
         CHECK(sends() == (way.mechanism == Attachment::cls_bpf ? 1 : 0));
-        const HookStatus after = daemon.kernel->list_hooks().value().at(0);
+        const HookStatus after = one.kernel().list_hooks().value().at(0);
         CHECK(after.is_attached);
         CHECK(after.program_id != old_program);
         CHECK(after.detail == before.detail);
-        CHECK(dump_filters(hook).value().size() == (way.mechanism == Attachment::cls_bpf ? 1 : 0));
-        veth.send(2);
-        CHECK(counted(daemon) == Counted{0, 2});
-        REQUIRE(daemon.kernel->free_previous());
+        CHECK(dump_filters(one.hook).value().size() == (way.mechanism == Attachment::cls_bpf ? 1 : 0));
+        one.veth.send(2);
+        CHECK(counted(one.daemon) == Counted{0, 2});
+        REQUIRE(one.kernel().free_previous());
         CHECK(is_freed_soon(old_program));
-        REQUIRE(daemon.kernel->detach(hook));
-        CHECK(daemon.attached().empty());
-        CHECK(dump_filters(hook).value().empty());
-        veth.send(2);
-        CHECK(counted(daemon) == Counted{0, 2});
+        REQUIRE(one.kernel().detach(one.hook));
+        CHECK(one.daemon.attached().empty());
+        CHECK(dump_filters(one.hook).value().empty());
+        one.veth.send(2);
+        CHECK(counted(one.daemon) == Counted{0, 2});
     }
 }
 
@@ -257,20 +245,17 @@ TEST_CASE("what was taken away by hand is not put back by the move, and other ho
 TEST_CASE("every packet of steady traffic meets a generation while tiers change") {
     for (const Way& way : ways()) {
         INFO(way.text());
-        const VethPair veth;
-        Daemon daemon(way.mechanism);
-        const HookSpec hook = way.hook_of(veth);
-        REQUIRE(daemon.reconcile("a", {hook.ifindex}, 0, way.direction).status);
-        Traffic traffic(veth);
+        OneHook one(way);
+        Traffic traffic(one.veth);
         for (const std::size_t tier : {1U, 0U, 1U, 0U}) {
             traffic.wait_for(20);
-            REQUIRE(daemon.publish(tier == 1 ? "b" : "a", {hook.ifindex}, tier, way.direction));
+            REQUIRE(one.publish(tier == 1 ? "b" : "a", tier));
             traffic.wait_for(20);
-            REQUIRE(daemon.kernel->free_previous());
+            REQUIRE(one.kernel().free_previous());
         }
         traffic.wait_for(20);
         const std::uint64_t sent = traffic.end();
-        const auto sum = [&] { return counted(daemon).a + counted(daemon).b; };
+        const auto sum = [&] { return counted(one.daemon).a + counted(one.daemon).b; };
         // A busy machine leaves the last ones to a thread of the kernel.
         const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
         while (sum() < sent && std::chrono::steady_clock::now() < end) {

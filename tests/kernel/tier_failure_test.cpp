@@ -2,6 +2,7 @@
 #include "bpf_call_seam.hpp"
 #include "kernel_objects.hpp"
 #include "network.hpp"
+#include "one_hook.hpp"
 #include "small_policy.hpp"
 
 #include "shell/kernel/hook_driver.hpp"
@@ -71,42 +72,42 @@ void check_counts_in(Daemon& daemon, const VethPair& veth, std::uint32_t slot) {
     CHECK(in_slot(daemon, 1 - slot) == other);
 }
 
+/// The same for its own pair.
+void check_counts_in(OneHook& one, std::uint32_t slot) { check_counts_in(one.daemon, one.veth, slot); }
+
 constexpr std::uint32_t k_a = 0, k_b = 1;  // slots: "b" comes while "a" is there
 
 }  // namespace
 
 TEST_CASE("a failure up to the commit of a change of tier changes nothing, and the same stage can be published then") {
     for (const Way& way : ways()) {
-        const VethPair veth;
-        Daemon daemon(way.mechanism);
-        const HookSpec hook = way.hook_of(veth);
-        REQUIRE(daemon.reconcile("a", {hook.ifindex}, 0, way.direction).status);
+        OneHook one(way);
         std::uint64_t generation = 1;
         for (const FailingCall& call : calls_before_the_commit()) {
             for (const std::size_t tier : {1U, 0U}) {  // up and down: the lower one is looked at first
                 INFO(way.text() << ", to tier " << tier << ", " << call.what);
                 const std::uint32_t old_slot = tier == 1 ? k_a : k_b;
                 const std::uint32_t new_slot = 1 - old_slot;
-                const std::uint32_t old_program = daemon.program_at(hook);
-                const Image image = passing_image(tier == 1 ? "b" : "a", {hook.ifindex}, daemon.applied.image.slots, tier, way.direction);
-                daemon.applied.image = image;
-                const Result<StageId> stage = daemon.kernel->stage(image, generation + 1);
+                const std::uint32_t old_program = one.program();
+                const Image image = one.image(tier == 1 ? "b" : "a", tier);
+                one.daemon.applied.image = image;
+                const Result<StageId> stage = one.kernel().stage(image, generation + 1);
                 REQUIRE(stage.is_ok());
-                const Status status = failing(call, ENOMEM, [&] { return daemon.kernel->publish(*stage); });
+                const Status status = failing(call, ENOMEM, [&] { return one.kernel().publish(*stage); });
                 REQUIRE_FALSE(status);
                 CHECK(status.error().code == ENOMEM);
-                REQUIRE(daemon.kernel->active_generation().is_ok());
-                CHECK(daemon.kernel->active_generation().value() == generation);
-                CHECK(daemon.program_at(hook) == old_program);
-                check_counts_in(daemon, veth, old_slot);
+                REQUIRE(one.kernel().active_generation().is_ok());
+                CHECK(one.kernel().active_generation().value() == generation);
+                CHECK(one.program() == old_program);
+                check_counts_in(one, old_slot);
 
-                REQUIRE(daemon.kernel->publish(*stage));
-                CHECK(daemon.kernel->active_generation().value() == ++generation);
-                CHECK(daemon.program_at(hook) == old_program);
-                check_counts_in(daemon, veth, new_slot);
-                REQUIRE(daemon.kernel->free_previous());
+                REQUIRE(one.kernel().publish(*stage));
+                CHECK(one.kernel().active_generation().value() == ++generation);
+                CHECK(one.program() == old_program);
+                check_counts_in(one, new_slot);
+                REQUIRE(one.kernel().free_previous());
                 CHECK(is_freed_soon(old_program));
-                check_counts_in(daemon, veth, new_slot);
+                check_counts_in(one, new_slot);
             }
         }
     }
@@ -116,21 +117,18 @@ TEST_CASE("a tier that a failed publish leaves is freed with its stage") {
     for (const std::size_t tier : {0U, 1U}) {
         for (const FailingCall& call : calls_before_the_commit()) {
             INFO("to tier " << tier << ", " << call.what);
-            const VethPair veth;
-            Daemon daemon(Attachment::automatic);
-            REQUIRE(daemon.reconcile("a", {veth.left_index()}, 1 - tier).status);
-            const std::uint32_t running = map_ids(daemon, "stages").at(0);
-            const Image image = passing_image("b", {veth.left_index()}, daemon.applied.image.slots, tier);
-            const Result<StageId> stage = daemon.kernel->stage(image, 2);
+            OneHook one(Way{}, 1 - tier);
+            const std::uint32_t running = map_ids(one.daemon, "stages").at(0);
+            const Result<StageId> stage = one.kernel().stage(one.image("b", tier), 2);
             REQUIRE(stage.is_ok());
-            const std::vector<std::uint32_t> both = map_ids(daemon, "stages");
+            const std::vector<std::uint32_t> both = map_ids(one.daemon, "stages");
             REQUIRE(both.size() == 2);
             const std::uint32_t staged = both.at(0) == running ? both.at(1) : both.at(0);
-            REQUIRE_FALSE(failing(call, ENOMEM, [&] { return daemon.kernel->publish(*stage); }));
-            daemon.kernel->discard(*stage);
+            REQUIRE_FALSE(failing(call, ENOMEM, [&] { return one.kernel().publish(*stage); }));
+            one.kernel().discard(*stage);
             CHECK(is_map_freed_soon(staged));  // the running tier's stages would keep its programs, and they their maps
-            CHECK(daemon.kernel->active_generation().value() == 1);
-            check_counts_in(daemon, veth, k_a);
+            CHECK(one.kernel().active_generation().value() == 1);
+            check_counts_in(one, k_a);
         }
     }
 }
@@ -139,28 +137,25 @@ TEST_CASE("a failure to move hooks loses no packet and no counter, and the next 
     for (const Way& way : ways()) {
         for (const FailingCall& call : calls_of_the_move(way.mechanism)) {
             INFO(way.text() << ", " << call.what);
-            const VethPair veth;
-            Daemon daemon(way.mechanism);
-            const HookSpec hook = way.hook_of(veth);
-            REQUIRE(daemon.reconcile("a", {hook.ifindex}, 0, way.direction).status);
-            check_counts_in(daemon, veth, k_a);
-            const std::uint32_t old_program = daemon.program_at(hook);
-            REQUIRE(daemon.publish("b", {hook.ifindex}, 1, way.direction));
-            const Status status = failing(call, ENOMEM, [&] { return daemon.kernel->free_previous(); });
+            OneHook one(way);
+            check_counts_in(one, k_a);
+            const std::uint32_t old_program = one.program();
+            REQUIRE(one.publish("b", 1));
+            const Status status = failing(call, ENOMEM, [&] { return one.kernel().free_previous(); });
             const bool is_moved = call.command == BPF_MAP_UPDATE_ELEM;
             REQUIRE(status.is_ok() != is_moved);  // a detour is no failure, but who has not waited for packets may free nothing
-            CHECK((daemon.program_at(hook) != old_program) == is_moved);
-            CHECK(map_ids(daemon, "counters").size() == 2);
-            CHECK(daemon.kernel->active_generation().value() == 2);
-            CHECK(in_slot(daemon, k_a) == 3);
-            check_counts_in(daemon, veth, k_b);
+            CHECK((one.program() != old_program) == is_moved);
+            CHECK(map_ids(one.daemon, "counters").size() == 2);
+            CHECK(one.kernel().active_generation().value() == 2);
+            CHECK(in_slot(one.daemon, k_a) == 3);
+            check_counts_in(one, k_b);
 
-            REQUIRE(daemon.kernel->free_previous());
-            CHECK(daemon.program_at(hook) != old_program);
-            CHECK(map_ids(daemon, "counters").size() == 1);
+            REQUIRE(one.kernel().free_previous());
+            CHECK(one.program() != old_program);
+            CHECK(map_ids(one.daemon, "counters").size() == 1);
             CHECK(is_freed_soon(old_program));
-            CHECK(in_slot(daemon, k_a) == 3);
-            check_counts_in(daemon, veth, k_b);
+            CHECK(in_slot(one.daemon, k_a) == 3);
+            check_counts_in(one, k_b);
         }
     }
 }
@@ -196,112 +191,97 @@ TEST_CASE("hooks of which the second cannot be moved all meet the new generation
 TEST_CASE("nothing is staged for a tier by which hooks that cannot be moved still enter") {
     for (const Way& way : ways()) {
         INFO(way.text());
-        const VethPair veth;
-        Daemon daemon(way.mechanism);
-        const HookSpec hook = way.hook_of(veth);
-        REQUIRE(daemon.reconcile("a", {hook.ifindex}, 0, way.direction).status);
-        REQUIRE(daemon.publish("b", {hook.ifindex}, 1, way.direction));
-        const Image image = passing_image("a", {hook.ifindex}, {}, 0, way.direction);
+        OneHook one(way);
+        REQUIRE(one.publish("b", 1));
+        const Image image = one.image("a", 0);
         const Status status = failing(move_of_hook(way.mechanism), ENOMEM, [&]() -> Status {
-            const Result<StageId> stage = daemon.kernel->stage(image, 3);
+            const Result<StageId> stage = one.kernel().stage(image, 3);
             return stage ? Status{} : Status{stage.error()};
         });
         REQUIRE_FALSE(status);
         CHECK(status.error().message.find("stage generation 3") != std::string::npos);
-        CHECK(map_ids(daemon, "stages").size() == 2);
-        CHECK(daemon.kernel->active_generation().value() == 2);
-        check_counts_in(daemon, veth, k_b);
-        REQUIRE(daemon.publish("a", {hook.ifindex}, 0, way.direction));
-        check_counts_in(daemon, veth, k_a);
+        CHECK(map_ids(one.daemon, "stages").size() == 2);
+        CHECK(one.kernel().active_generation().value() == 2);
+        check_counts_in(one, k_b);
+        REQUIRE(one.publish("a", 0));
+        check_counts_in(one, k_a);
     }
 }
 
 TEST_CASE("a hook that is not moved for long is led from tier to tier") {
     for (const Way& way : ways()) {
         INFO(way.text());
-        const VethPair veth;
-        Daemon daemon(way.mechanism);
-        const HookSpec hook = way.hook_of(veth);
-        REQUIRE(daemon.reconcile("a", {hook.ifindex}, 0, way.direction).status);
-        const std::uint32_t old_program = daemon.program_at(hook);
+        OneHook one(way);
+        const std::uint32_t old_program = one.program();
         for (const std::size_t tier : {1U, 2U, 3U}) {
             const bool is_a = tier % 2 == 0;
-            REQUIRE(daemon.publish(is_a ? "a" : "b", {hook.ifindex}, tier, way.direction));
-            REQUIRE(failing(move_of_hook(way.mechanism), ENOMEM, [&] { return daemon.kernel->free_previous(); }));
-            CHECK(daemon.program_at(hook) == old_program);
-            CHECK(map_ids(daemon, "stages").size() == tier + 1);
-            const HookStatus shown = daemon.kernel->list_hooks().value().at(0);
+            REQUIRE(one.publish(is_a ? "a" : "b", tier));
+            REQUIRE(failing(move_of_hook(way.mechanism), ENOMEM, [&] { return one.kernel().free_previous(); }));
+            CHECK(one.program() == old_program);
+            CHECK(map_ids(one.daemon, "stages").size() == tier + 1);
+            const HookStatus shown = one.kernel().list_hooks().value().at(0);
             CHECK(shown.is_attached);
             CHECK(shown.detail.ends_with(", by the program of the policy size before"));
-            check_counts_in(daemon, veth, is_a ? k_a : k_b);
+            check_counts_in(one, is_a ? k_a : k_b);
         }
-        REQUIRE(daemon.kernel->free_previous());
-        CHECK(map_ids(daemon, "stages").size() == 1);
+        REQUIRE(one.kernel().free_previous());
+        CHECK(map_ids(one.daemon, "stages").size() == 1);
         CHECK(is_freed_soon(old_program));
-        check_counts_in(daemon, veth, k_b);
+        check_counts_in(one, k_b);
     }
 }
 
 TEST_CASE("attaching in place of the old program can fail, and then the old one hands packets on") {
     for (const Way& way : ways()) {
         INFO(way.text());
-        const VethPair veth;
-        Daemon daemon(way.mechanism);
-        const HookSpec hook = way.hook_of(veth);
-        REQUIRE(daemon.reconcile("a", {hook.ifindex}, 0, way.direction).status);
-        const std::uint32_t old_program = daemon.program_at(hook);
-        REQUIRE(daemon.publish("b", {hook.ifindex}, 1, way.direction));
-        REQUIRE_FALSE(failing(move_of_hook(way.mechanism), ENOMEM, [&] { return daemon.kernel->attach(hook); }));
-        CHECK(daemon.attached() == std::vector<HookSpec>{hook});
-        CHECK(daemon.program_at(hook) == old_program);
-        check_counts_in(daemon, veth, k_b);
-        REQUIRE(daemon.kernel->attach(hook));
-        CHECK(daemon.program_at(hook) != old_program);
-        check_counts_in(daemon, veth, k_b);
+        OneHook one(way);
+        const std::uint32_t old_program = one.program();
+        REQUIRE(one.publish("b", 1));
+        REQUIRE_FALSE(failing(move_of_hook(way.mechanism), ENOMEM, [&] { return one.kernel().attach(one.hook); }));
+        CHECK(one.daemon.attached() == std::vector<HookSpec>{one.hook});
+        CHECK(one.program() == old_program);
+        check_counts_in(one, k_b);
+        REQUIRE(one.kernel().attach(one.hook));
+        CHECK(one.program() != old_program);
+        check_counts_in(one, k_b);
     }
 }
 
 TEST_CASE("a device that vanishes while hooks are moved does not make the move fail") {
     for (const Way& way : ways()) {
         INFO(way.text());
-        const VethPair veth;
-        Daemon daemon(way.mechanism);
-        const HookSpec hook = way.hook_of(veth);
-        REQUIRE(daemon.reconcile("a", {hook.ifindex}, 0, way.direction).status);
-        REQUIRE(daemon.publish("b", {hook.ifindex}, 1, way.direction));
+        OneHook one(way);
+        REQUIRE(one.publish("b", 1));
         // As the kernel says it of a link whose device is gone, and of a device that there is not.
         const int error = way.mechanism == Attachment::cls_bpf ? ENODEV : ENOLINK;
-        CHECK(failing(move_of_hook(way.mechanism), error, [&] { return daemon.kernel->free_previous(); }));
-        CHECK(map_ids(daemon, "stages").size() == 1);
+        CHECK(failing(move_of_hook(way.mechanism), error, [&] { return one.kernel().free_previous(); }));
+        CHECK(map_ids(one.daemon, "stages").size() == 1);
     }
 }
 
 TEST_CASE("a policy whose hooks cannot be moved is applied with a warning, and what is left over is done later") {
     for (const Way& way : ways()) {
         INFO(way.text());
-        const VethPair veth;
-        Daemon daemon(way.mechanism);
-        const HookSpec hook = way.hook_of(veth);
-        REQUIRE(daemon.reconcile("a", {hook.ifindex}, 0, way.direction).status);
-        veth.send(2);
-        const std::uint32_t old_program = daemon.program_at(hook);
+        OneHook one(way);
+        one.veth.send(2);
+        const std::uint32_t old_program = one.program();
         ApplyOutcome outcome;
         REQUIRE(failing(move_of_hook(way.mechanism), ENOMEM, [&] {
-            outcome = daemon.reconcile("a", {hook.ifindex}, 1, way.direction);
+            outcome = one.reconcile("a", 1);
             return outcome.status;
         }));
         REQUIRE(outcome.warnings.size() == 1);
         CHECK(outcome.warnings.front().code == ENOMEM);
         CHECK(outcome.warnings.front().message.starts_with("the program of the policy size before still runs: attach: "));
-        CHECK(daemon.program_at(hook) == old_program);
-        CHECK(daemon.kernel->active_generation().value() == 2);
-        veth.send(2);
-        CHECK(daemon.counted("a") == 4);
-        CHECK(finish_leftovers(*daemon.kernel, daemon.applied).empty());
-        CHECK(daemon.program_at(hook) != old_program);
+        CHECK(one.program() == old_program);
+        CHECK(one.kernel().active_generation().value() == 2);
+        one.veth.send(2);
+        CHECK(one.daemon.counted("a") == 4);
+        CHECK(finish_leftovers(one.kernel(), one.daemon.applied).empty());
+        CHECK(one.program() != old_program);
         CHECK(is_freed_soon(old_program));
-        veth.send(2);
-        CHECK(daemon.counted("a") == 6);
+        one.veth.send(2);
+        CHECK(one.daemon.counted("a") == 6);
     }
 }
 
