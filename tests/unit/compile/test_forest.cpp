@@ -22,7 +22,11 @@ BoxSet crossing(std::size_t count) {
     BoxSet set(IpFamily::v4, {}, {});
     for (std::size_t i = 0; i < count; ++i) {
         Rule rule;
-        (i % 2 == 0 ? rule.match.src : rule.match.dst) = {prefix(octets(i % 2 == 0 ? "10" : "11", i))};
+        if (i % 2 == 0) {
+            rule.match.src = {prefix(octets("10", i))};
+        } else {
+            rule.match.dst = {prefix(octets("11", i))};
+        }
         add_boxes(set, rule, static_cast<std::uint32_t>(i), {{0, 0}});
     }
     return set;
