@@ -16,8 +16,8 @@ CountIndex::CountIndex(const Snapshot& snapshot) : snapshot_(snapshot) {
 }
 
 CounterValue CountIndex::value(const CounterKey& key) const {
-    const auto slot = snapshot_.image.slots.counters.find(key);
-    if (slot == snapshot_.image.slots.counters.end() || slot->second >= snapshot_.counters.size()) return {};
+    const auto slot = snapshot_.image->slots.counters.find(key);
+    if (slot == snapshot_.image->slots.counters.end() || slot->second >= snapshot_.counters.size()) return {};
     return snapshot_.counters[slot->second];
 }
 
@@ -26,8 +26,8 @@ void CountIndex::add_counts(Json& object, const CounterKey& key) const {
     object["packets"] = count.packets;
     object["bytes"] = count.bytes;
     Json& failures = object["failures"] = Json::object();
-    const auto slot = snapshot_.image.slots.counters.find(key);
-    if (slot == snapshot_.image.slots.counters.end()) return;
+    const auto slot = snapshot_.image->slots.counters.find(key);
+    if (slot == snapshot_.image->slots.counters.end()) return;
     const auto reasons = failures_.find(slot->second);
     if (reasons == failures_.end()) return;
     for (const auto& [reason, packets] : reasons->second) failures[std::string(reason_name(reason))] = packets;
@@ -35,7 +35,7 @@ void CountIndex::add_counts(Json& object, const CounterKey& key) const {
 
 void CountIndex::add_target_counts(Json& object, const Rule& rule, std::size_t index) const {
     CounterKey key = target_key(rule, index);
-    if (!snapshot_.image.slots.counters.contains(key)) return;
+    if (!snapshot_.image->slots.counters.contains(key)) return;
     add_counts(object, key);
     const Group* group = find_group(*snapshot_.policy, rule.targets[index].group);
     CounterValue sum = value(key);

@@ -31,7 +31,7 @@ struct ReportFile {
 /// Everything a report may need, copied out of the daemon at one moment.
 struct Snapshot {
     std::shared_ptr<const Policy> policy = std::make_shared<const Policy>();  ///< the running one
-    Image image;
+    std::shared_ptr<const Image> image = std::make_shared<const Image>();
     Topology topology;
     std::map<std::uint32_t, NextHopEntry> next_hops;
     std::map<std::uint32_t, GroupEntry> groups{};

@@ -19,8 +19,8 @@ namespace {
 
 /// What the table of the group holds now. Empty while no packet can meet it.
 GroupEntry entry_of(const Snapshot& snapshot, const Group& group) {
-    const auto slot = snapshot.image.slots.groups.find(group_key(group));
-    if (slot == snapshot.image.slots.groups.end()) return {};
+    const auto slot = snapshot.image->slots.groups.find(group_key(group));
+    if (slot == snapshot.image->slots.groups.end()) return {};
     const auto written = snapshot.groups.find(slot->second);
     return written == snapshot.groups.end() ? GroupEntry{} : written->second;
 }

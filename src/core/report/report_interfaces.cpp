@@ -13,7 +13,7 @@ namespace {
 class InterfaceReporter {
 public:
     explicit InterfaceReporter(const Snapshot& snapshot) : snapshot_(snapshot) {
-        for (const RuleState& rule : snapshot.image.rules) {
+        for (const RuleState& rule : snapshot.image->rules) {
             for (const HookSpec& hook : rule.hooks) ++rules_[hook];
         }
         for (const HookStatus& status : snapshot.hooks) kernel_[status.hook] = &status;
@@ -50,7 +50,7 @@ public:
 
 private:
     [[nodiscard]] bool is_wanted(const HookSpec& hook) const {
-        const auto& wanted = snapshot_.image.hooks;
+        const auto& wanted = snapshot_.image->hooks;
         return std::find(wanted.begin(), wanted.end(), hook) != wanted.end();
     }
 

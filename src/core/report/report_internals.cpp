@@ -22,7 +22,7 @@ std::size_t deferred_count(const Image& image) {
 }
 
 Json image_json(const Snapshot& snapshot) {
-    const Image& image = snapshot.image;
+    const Image& image = *snapshot.image;
     Json out;
     out["bytes"] = image.blob.size();
     out["tier"] = image.tier;

@@ -187,7 +187,7 @@ Json next_hops_json(const Snapshot& snapshot) {
 }
 
 Json counter_json(const Snapshot& snapshot, std::size_t index) {
-    const auto& [key, slot] = *(snapshot.image.slots.counters.begin() + static_cast<std::ptrdiff_t>(index));
+    const auto& [key, slot] = *(snapshot.image->slots.counters.begin() + static_cast<std::ptrdiff_t>(index));
     const CounterValue value = slot < snapshot.counters.size() ? snapshot.counters[slot] : CounterValue{};
     return {{"slot", slot},
             {"rule", key.rule},
@@ -201,11 +201,11 @@ Document::Part image_part(const SharedSnapshot& snapshot, const Json& head) {
     std::string text = json_to_text(head);
     text.back() = ',';  // was "}"
     text += R"("image":)";
-    const BlobView blob(snapshot->image.blob);
+    const BlobView blob(snapshot->image->blob);
     const auto header = blob.header();
     if (!header) return {text + "null"};
     const auto rule = [snapshot](std::size_t i) {
-        const BlobView view(snapshot->image.blob);
+        const BlobView view(snapshot->image->blob);
         const auto rank = static_cast<std::uint32_t>(i);
         return rule_json(view, *snapshot->policy, rank, *view.rule(rank));
     };
@@ -227,7 +227,7 @@ Document report_maps(const SharedSnapshot& snapshot) {
     std::string text = json_to_open_list(rest, "counters");
     text.front() = ',';  // was "{"
     const auto counter = [snapshot](std::size_t i) { return counter_json(*snapshot, i); };
-    return Document({std::move(image), {end_of_image + text, snapshot->image.slots.counters.size(), json_items(counter)}, {"]}"}});
+    return Document({std::move(image), {end_of_image + text, snapshot->image->slots.counters.size(), json_items(counter)}, {"]}"}});
 }
 
 }  // namespace rudder

@@ -110,7 +110,7 @@ std::string next_hop_kind(const Target& target) {
 class RuleReporter {
 public:
     explicit RuleReporter(SharedSnapshot snapshot)
-        : owner_(std::move(snapshot)), snapshot_(*owner_), counts_(snapshot_), blob_(snapshot_.image.blob) {}
+        : owner_(std::move(snapshot)), snapshot_(*owner_), counts_(snapshot_), blob_(snapshot_.image->blob) {}
 
     [[nodiscard]] Json rule_json(std::size_t rank) const {
         const Rule& rule = snapshot_.policy->rules[rank];
@@ -143,8 +143,8 @@ private:
         out["state"] = "deferred";
         out["reason"] = "not compiled";
         out["hooks"] = Json::array();
-        if (rank >= snapshot_.image.rules.size()) return;
-        const RuleState& state = snapshot_.image.rules[rank];
+        if (rank >= snapshot_.image->rules.size()) return;
+        const RuleState& state = snapshot_.image->rules[rank];
         out["state"] = state.is_deferred ? "deferred" : "active";
         out["reason"] = state.reason;
         Json& hooks = out["hooks"] = Json::array();

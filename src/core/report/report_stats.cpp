@@ -29,7 +29,7 @@ Json rule_json(const Rule& rule, std::size_t rank, const CountIndex& counts) {
 
 CounterValue sum_of_rules(const Snapshot& snapshot) {
     CounterValue total;
-    for (const auto& [key, slot] : snapshot.image.slots.counters) {
+    for (const auto& [key, slot] : snapshot.image->slots.counters) {
         if (key.target >= 0 || slot >= snapshot.counters.size()) continue;
         total.packets += snapshot.counters[slot].packets;
         total.bytes += snapshot.counters[slot].bytes;

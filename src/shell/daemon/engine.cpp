@@ -71,6 +71,15 @@ std::vector<Error> Engine::set_dead_members(DeadMembers dead) {
     return follow_groups();
 }
 
+std::shared_ptr<const Image> Engine::shared_image() {
+    std::shared_ptr<const Image> image = shared_image_.lock();
+    if (!image) {
+        image = std::make_shared<const Image>(applied_.image);
+        shared_image_ = image;
+    }
+    return image;
+}
+
 Engine::Outcome Engine::reconcile_policies() {
     if (!pending_) return apply_policy(*policy_);
     Outcome outcome = apply_policy(*pending_);
@@ -138,6 +147,7 @@ Engine::Outcome Engine::apply_policy(const Policy& policy) {
     }
     // Also an empty plan: it finishes what is left over and takes over why rules wait.
     const std::uint64_t before = applied_.generation;
+    shared_image_.reset();
     ApplyOutcome applied = apply(kernel_, applied_, std::move(plan), std::move(image).value());
     outcome.status = std::move(applied.status);
     append(outcome.warnings, std::move(applied.warnings));

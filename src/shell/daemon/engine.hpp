@@ -68,6 +68,8 @@ public:
     /// The same, for whoever still needs it when another runs.
     [[nodiscard]] std::shared_ptr<const Policy> shared_policy() const { return policy_; }
     [[nodiscard]] const Applied& applied() const { return applied_; }
+    /// A copy of applied().image, one for all who ask while somebody keeps it and nothing is applied.
+    [[nodiscard]] std::shared_ptr<const Image> shared_image();
     /// The network as it is now.
     [[nodiscard]] const Topology& topology() const { return network_.topology(); }
     /// Name of a device, its number if it is gone.
@@ -85,6 +87,7 @@ private:
     KernelPort& kernel_;
     TopologySource& network_;
     Applied applied_;
+    std::weak_ptr<const Image> shared_image_;  ///< equal to applied_.image, but for what could not be cleared
     std::shared_ptr<const Policy> policy_ = std::make_shared<const Policy>();
     std::shared_ptr<const Policy> pending_;
     DeadMembers dead_members_;

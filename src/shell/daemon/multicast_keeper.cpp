@@ -49,7 +49,7 @@ void MulticastKeeper::look(const Links& links) {
 
 void MulticastKeeper::describe(Snapshot& snapshot) {
     silence_.note(snapshot.taken_monotonic_us,
-                  joining_rule_packets(*snapshot.policy, snapshot.image.slots, snapshot.counters));
+                  joining_rule_packets(*snapshot.policy, snapshot.image->slots, snapshot.counters));
     snapshot.silent_us = silence_.durations_us(snapshot.taken_monotonic_us);
     snapshot.memberships = joins_.held();
     snapshot.memberships_left_out = joins_.left_out();

@@ -32,13 +32,13 @@ std::string kernel_release() {
 
 }  // namespace
 
-Snapshot take_snapshot(KernelPort& kernel, const Engine& engine, const Topology& topology, const PolicyKeeper& keeper,
+Snapshot take_snapshot(KernelPort& kernel, Engine& engine, const Topology& topology, const PolicyKeeper& keeper,
                        const DaemonFacts& facts) {
     const LoadRecord& record = keeper.record();
     const Applied& applied = engine.applied();
     Snapshot snapshot;
     snapshot.policy = engine.shared_policy();
-    snapshot.image = applied.image;
+    snapshot.image = engine.shared_image();
     snapshot.topology = topology;
     snapshot.next_hops = applied.next_hops;
     snapshot.groups = applied.groups;

@@ -22,7 +22,7 @@ struct DaemonFacts {
 };
 
 /// Everything the reports need, at this moment. What the kernel does not tell is left empty.
-[[nodiscard]] Snapshot take_snapshot(KernelPort& kernel, const Engine& engine, const Topology& topology,
+[[nodiscard]] Snapshot take_snapshot(KernelPort& kernel, Engine& engine, const Topology& topology,
                                      const PolicyKeeper& keeper, const DaemonFacts& facts);
 
 }  // namespace rudder

@@ -151,7 +151,7 @@ std::map<std::uint32_t, NextHopEntry> make_next_hops() {
 Snapshot make_snapshot() {
     Snapshot snapshot;
     snapshot.policy = std::make_shared<const Policy>(make_policy());
-    snapshot.image = make_image();
+    snapshot.image = std::make_shared<const Image>(make_image());
     snapshot.topology.links[1] = make_link(1, "lo", "00:00:00:00:00:00");
     snapshot.topology.links[2] = make_link(2, "eth0", "02:00:00:00:00:02");
     snapshot.topology.links[3] = make_link(3, "eth1", "02:00:00:00:00:03");

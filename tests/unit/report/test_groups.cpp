@@ -51,9 +51,9 @@ Snapshot snapshot_of(Policy policy, const DeadMembers& dead = {}) {
     eth2.name = "eth2";
     snapshot.topology.links.emplace(4, eth2);
     snapshot.policy = std::make_shared<const Policy>(std::move(policy));
-    snapshot.image = *compile(*snapshot.policy, snapshot.topology, {});
-    snapshot.groups = group_entries(snapshot.image, snapshot.topology, dead);
-    snapshot.counters.assign(snapshot.image.slots.counters.size(), {});
+    snapshot.image = std::make_shared<const Image>(*compile(*snapshot.policy, snapshot.topology, {}));
+    snapshot.groups = group_entries(*snapshot.image, snapshot.topology, dead);
+    snapshot.counters.assign(snapshot.image->slots.counters.size(), {});
     snapshot.failures.clear();
     return snapshot;
 }
@@ -64,12 +64,12 @@ Json target_in(const Snapshot& snapshot) { return read(report_rules, snapshot)["
 Json target_after(const std::function<void(Topology&)>& change) {
     Snapshot snapshot = snapshot_of(policy_by_group());
     change(snapshot.topology);
-    snapshot.groups = group_entries(snapshot.image, snapshot.topology, {});
+    snapshot.groups = group_entries(*snapshot.image, snapshot.topology, {});
     return target_in(snapshot);
 }
 
 std::uint32_t slot_of_member(const Snapshot& snapshot, std::size_t index) {
-    return snapshot.image.slots.counters.at({"spread", 0, member_identity(snapshot.policy->groups[0].members[index])});
+    return snapshot.image->slots.counters.at({"spread", 0, member_identity(snapshot.policy->groups[0].members[index])});
 }
 
 }  // namespace
@@ -183,7 +183,7 @@ TEST_CASE("a copy's target counts what its members sent, and its own failures") 
     Snapshot snapshot = snapshot_of(policy);
     snapshot.counters[slot_of_member(snapshot, 0)] = {7, 700};
     snapshot.counters[slot_of_member(snapshot, 1)] = {3, 300};
-    snapshot.failures = {{snapshot.image.slots.counters.at({"spread", 0}), RUDDER_REASON_NO_MEMBER, 2}};
+    snapshot.failures = {{snapshot.image->slots.counters.at({"spread", 0}), RUDDER_REASON_NO_MEMBER, 2}};
     for (const Json& target : {target_in(snapshot), read(report_stats, snapshot)["rules"][0]["targets"][0]}) {
         CHECK(target["group"] == "ways");
         CHECK(target["packets"] == 10);

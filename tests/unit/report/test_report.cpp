@@ -161,7 +161,7 @@ TEST_CASE("the maps are reported with their sizes and the image decoded") {
 
 TEST_CASE("the image says where its bit vectors are, for a family that has some") {
     Snapshot snapshot = make_snapshot();
-    auto* const header = reinterpret_cast<rudder_blob_header*>(snapshot.image.blob.data());
+    auto* const header = reinterpret_cast<rudder_blob_header*>(edit(snapshot.image).blob.data());
     Json image = read(report_maps, snapshot)["image"];
     CHECK(image["vectors_ipv4"].is_null());
     CHECK(image["vectors_ipv6"].is_null());
@@ -180,7 +180,7 @@ TEST_CASE("a blob of garbage is reported without reading outside of it") {
     std::mt19937 random(11);
     for (int round = 0; round < 2000; ++round) {
         Snapshot snapshot = make_snapshot();
-        std::vector<std::uint8_t>& blob = snapshot.image.blob;
+        std::vector<std::uint8_t>& blob = edit(snapshot.image).blob;
         for (int i = 0; i < 6; ++i) blob[8 + random() % (blob.size() - 8)] = static_cast<std::uint8_t>(random());
         blob.resize(random() % (blob.size() + 1));
         blob.shrink_to_fit();

@@ -213,6 +213,24 @@ TEST_CASE("another sha256 is another generation although the image is the same")
     CHECK_FALSE(engine.run(moved).has_published);
 }
 
+TEST_CASE("who shares policy and image keeps them as they were, and others share them until something is applied") {
+    Machine machine;
+    Engine engine(machine.kernel, machine.network);
+    CHECK(engine.shared_image()->rules.empty());
+    REQUIRE(engine.run(drop_policy("old", "eth0")).status);
+    const auto policy = engine.shared_policy();
+    const auto image = engine.shared_image();
+    CHECK(image->blob == engine.applied().image.blob);
+    CHECK(engine.shared_image() == image);
+    REQUIRE(engine.reconcile().status);
+    CHECK(engine.shared_image() == image);
+    REQUIRE(engine.run(drop_policy("new", "eth0")).status);
+    CHECK(policy->rules.at(0).name == "old");
+    CHECK(image->slots.counters.contains({"old", -1}));
+    CHECK(engine.shared_policy()->rules.at(0).name == "new");
+    CHECK(engine.shared_image()->slots.counters.contains({"new", -1}));
+}
+
 TEST_CASE("why a rule waits is told anew although the image stays the same") {
     Machine machine;
     Engine engine(machine.kernel, machine.network);
