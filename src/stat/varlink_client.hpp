@@ -14,7 +14,7 @@ namespace rudder::stat {
 using Json = nlohmann::ordered_json;
 
 struct ClientLimits {
-    std::chrono::milliseconds patience{5000};  ///< without a byte moving; a report about 100,000 rules takes the daemon two seconds
+    std::chrono::milliseconds patience{5000};  ///< without a byte moving; a reload of 100,000 rules takes the daemon a second or two
     std::size_t reply_bytes = 256u << 20;
 };
 

@@ -12,7 +12,8 @@ namespace rudder {
 /// time to make than its event loop may stand still.
 class Document {
 public:
-    /// Some text, and behind it items with commas between them. *Shape*: `item(i)` is the text of item i, from 0 to count - 1.
+    /// Some text, and behind it items with commas between them. *Shape*: `item(i)` is the text of item i; asked for once each, from 0 to
+    /// count - 1.
     struct Part {
         std::string text;
         std::size_t count = 0;

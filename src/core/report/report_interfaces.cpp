@@ -13,8 +13,14 @@ namespace {
 class InterfaceReporter {
 public:
     explicit InterfaceReporter(const Snapshot& snapshot) : snapshot_(snapshot) {
+        std::map<const HookSpec*, std::pair<const HookList*, std::uint32_t>> lists;  // many rules share one
         for (const RuleState& rule : snapshot.image->rules) {
-            for (const HookSpec& hook : rule.hooks) ++rules_[hook];
+            auto& [list, rules] = lists[rule.hooks.begin()];
+            list = &rule.hooks;
+            ++rules;
+        }
+        for (const auto& [begin, counted] : lists) {
+            for (const HookSpec& hook : *counted.first) rules_[hook] += counted.second;
         }
         for (const HookStatus& status : snapshot.hooks) kernel_[status.hook] = &status;
     }
@@ -51,7 +57,7 @@ public:
 private:
     [[nodiscard]] bool is_wanted(const HookSpec& hook) const {
         const auto& wanted = snapshot_.image->hooks;
-        return std::find(wanted.begin(), wanted.end(), hook) != wanted.end();
+        return std::binary_search(wanted.begin(), wanted.end(), hook);
     }
 
     [[nodiscard]] Json hooks_json(std::uint32_t ifindex) const {

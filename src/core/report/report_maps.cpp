@@ -170,20 +170,16 @@ std::uint32_t readable_rules(const BlobView& blob, const rudder_blob_header& hea
     return count;
 }
 
-Json next_hops_json(const Snapshot& snapshot) {
-    Json out = Json::array();
-    for (const auto& [slot, entry] : snapshot.next_hops) {
-        Json hop{{"slot", slot}, {"ifindex", entry.ifindex}};
-        hop["interface"] = interface_name(snapshot.topology, entry.ifindex);
-        hop["state"] = next_hop_state(entry);
-        hop["flags"] = next_hop_flag_names(entry.flags);
-        hop["gateway"] = entry.gateway ? Json(to_string(*entry.gateway)) : Json(nullptr);
-        hop["dst_mac"] = to_string(entry.dst_mac);
-        hop["src_mac"] = to_string(entry.src_mac);
-        hop["mtu_bytes"] = entry.mtu;
-        out.push_back(std::move(hop));
-    }
-    return out;
+Json next_hop_json(std::uint32_t slot, const NextHopEntry& entry, const Topology& topology) {
+    Json hop{{"slot", slot}, {"ifindex", entry.ifindex}};
+    hop["interface"] = interface_name(topology, entry.ifindex);
+    hop["state"] = next_hop_state(entry);
+    hop["flags"] = next_hop_flag_names(entry.flags);
+    hop["gateway"] = entry.gateway ? Json(to_string(*entry.gateway)) : Json(nullptr);
+    hop["dst_mac"] = to_string(entry.dst_mac);
+    hop["src_mac"] = to_string(entry.src_mac);
+    hop["mtu_bytes"] = entry.mtu;
+    return hop;
 }
 
 Json counter_json(const Snapshot& snapshot, std::size_t index) {
@@ -194,6 +190,15 @@ Json counter_json(const Snapshot& snapshot, std::size_t index) {
             {"target", key.target < 0 ? Json(nullptr) : Json(key.target)},
             {"packets", value.packets},
             {"bytes", value.bytes}};
+}
+
+/// From `text` on, which opens their list.
+Document::Part next_hops_part(const SharedSnapshot& snapshot, std::string text) {
+    const auto item = [snapshot, next = snapshot->next_hops.begin()](std::size_t) mutable {
+        const auto& [slot, entry] = *next++;
+        return next_hop_json(slot, entry, snapshot->topology);
+    };
+    return {std::move(text), snapshot->next_hops.size(), json_items(item)};
 }
 
 /// The member "image", which begins behind the members of `head`: null if the blob is not one.
@@ -222,12 +227,11 @@ Document report_maps(const SharedSnapshot& snapshot) {
     head["maps"] = maps_json(snapshot->maps);
     Document::Part image = image_part(snapshot, head);
     const std::string end_of_image = image.item ? "]}" : "";
-    Json rest;
-    rest["next_hops"] = next_hops_json(*snapshot);
-    std::string text = json_to_open_list(rest, "counters");
-    text.front() = ',';  // was "{"
     const auto counter = [snapshot](std::size_t i) { return counter_json(*snapshot, i); };
-    return Document({std::move(image), {end_of_image + text, snapshot->image->slots.counters.size(), json_items(counter)}, {"]}"}});
+    return Document({std::move(image),
+                     next_hops_part(snapshot, end_of_image + R"(,"next_hops":[)"),
+                     {R"(],"counters":[)", snapshot->image->slots.counters.size(), json_items(counter)},
+                     {"]}"}});
 }
 
 }  // namespace rudder

@@ -147,8 +147,8 @@ Engine::Outcome Engine::apply_policy(const Policy& policy) {
     }
     // Also an empty plan: it finishes what is left over and takes over why rules wait.
     const std::uint64_t before = applied_.generation;
-    shared_image_.reset();
     ApplyOutcome applied = apply(kernel_, applied_, std::move(plan), std::move(image).value());
+    if (applied.status) shared_image_.reset();
     outcome.status = std::move(applied.status);
     append(outcome.warnings, std::move(applied.warnings));
     outcome.times = applied.times;

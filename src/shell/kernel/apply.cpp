@@ -207,6 +207,7 @@ ApplyOutcome apply(KernelPort& kernel, Applied& applied, Plan plan, Image image)
     }
     if (!outcome.status) {
         outcome.warnings = transaction.undo();
+        std::ranges::copy(kernel.detours(), std::back_inserter(outcome.warnings));
         return outcome;
     }
     transaction.record();

@@ -20,6 +20,7 @@ namespace rudder {
 namespace {
 
 constexpr std::uint32_t k_slot = 0;  // the only entry of `active`
+constexpr std::size_t k_named_detours = 8;
 
 Status set_slot(int map_fd, int value_fd, const std::string& operation) {
     if (const int result = bpf_map_update_elem(map_fd, &k_slot, &value_fd, BPF_ANY); result != 0) {
@@ -80,11 +81,10 @@ Status BpfKernel::leave_tier(std::size_t tier) {
     if (!is_past()) {
         return {};
     }
-    Status status = free_previous();
-    if (status && is_past()) {
-        return detours_.empty() ? Error{"hooks still enter by the programs for this size", EBUSY} : detours_.front();
+    if (Status status = free_previous(); !status) {
+        return status;
     }
-    return status;
+    return is_past() ? Status{detours_.at(0)} : Status{};
 }
 
 void BpfKernel::discard(StageId stage) {
@@ -187,17 +187,25 @@ std::vector<std::size_t> BpfKernel::past_tiers() const {
 /// Hooks that still run the programs of a past tier get those of the active one, each in one step. What was removed by hand stays so.
 /// What fails goes to detours_.
 void BpfKernel::move_hooks() {
-    constexpr const char* operation = "the program of the policy size before still runs";
     const Result<std::vector<HookStatus>> hooks = driver_->list();
     if (!hooks) {
-        detours_.push_back(hooks.error().within(operation));
+        detours_.push_back(hooks.error().within("find the hooks that run programs of the policy size before"));
         return;
     }
+    std::size_t unnamed = 0;
     for (const HookStatus& hook : *hooks) {
         const Status status = hook.is_attached ? attach(hook.hook) : Status{};
-        if (!status && status.error().code != ENODEV) {
-            detours_.push_back(status.error().within(operation));
+        if (status || status.error().code == ENODEV) {
+            continue;
         }
+        if (detours_.size() < k_named_detours) {
+            detours_.push_back(status.error().within("the program of the policy size before still runs"));
+        } else {
+            ++unnamed;
+        }
+    }
+    if (unnamed > 0) {
+        detours_.push_back(Error{"so it does at " + std::to_string(unnamed) + " other hooks", 0});
     }
 }
 

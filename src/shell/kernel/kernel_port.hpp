@@ -37,8 +37,8 @@ public:
     /// Step 5: frees the generation before the active one. On return no packet uses it any more. After an error some of it may be
     /// freed: the next call goes on.
     virtual Status free_previous() = 0;
-    /// What kept hooks from being given the active programs when that was last tried, one for each of them. Their packets are treated
-    /// as all others are, and free_previous tries again.
+    /// What kept hooks from being given the active programs when that was last tried: one for each of the first, then how many others.
+    /// Their packets are treated as all others are, and free_previous tries again.
     [[nodiscard]] virtual std::vector<Error> detours() const = 0;
     /// Writes one next-hop slot (atomically per 64-bit word). An entry with ifindex 0 clears it.
     virtual Status write_next_hop(std::uint32_t slot, const NextHopEntry& entry) = 0;

@@ -42,6 +42,12 @@ Status IoWatch::set_events(std::uint32_t events) {
     return {};
 }
 
+Status IoWatch::let_others_first() {
+    const int error = sd_event_source_set_priority(source_.get(), SD_EVENT_PRIORITY_IDLE);
+    if (error < 0) return os_error("set priority", error);
+    return {};
+}
+
 Result<std::unique_ptr<Timer>> Timer::open(sd_event* loop, std::function<void()> on_elapsed) {
     auto timer = std::make_unique<Timer>();
     timer->on_elapsed_ = std::move(on_elapsed);

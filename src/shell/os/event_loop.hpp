@@ -34,6 +34,8 @@ public:
                                                  std::function<void(std::uint32_t)> on_ready);
     /// Changes the epoll events waited for.
     Status set_events(std::uint32_t events);
+    /// Whatever else is ready goes first from now on.
+    Status let_others_first();
 
 private:
     std::function<void(std::uint32_t)> on_ready_;

@@ -3,6 +3,8 @@
 
 #include <array>
 #include <malloc.h>
+#include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -11,7 +13,7 @@ namespace {
 
 /// What is made at one go: some tenths of a millisecond's work.
 constexpr std::size_t k_piece_bytes = std::size_t{1} << 15;
-constexpr std::size_t k_large_bytes = std::size_t{1} << 20;
+constexpr std::size_t k_many_rules = 10'000;
 
 struct Method {
     std::string_view name;
@@ -23,28 +25,32 @@ constexpr std::array k_methods = {
     Method{"io.rudder.Status.Internals", report_internals},   Method{"io.rudder.Status.Config", report_config},
 };
 
-/// Writes a report, and lets go of it.
+/// One report, made of a snapshot that is taken when the first piece is asked for.
 class ReportWriter {
 public:
-    explicit ReportWriter(Document report) : report_(std::move(report)) {}
+    ReportWriter(const Method& method, std::function<Snapshot()> take_snapshot) : method_(method), take_snapshot_(std::move(take_snapshot)) {}
+    ReportWriter(const ReportWriter&) = delete;
+    ReportWriter& operator=(const ReportWriter&) = delete;
+    /// Of a large policy the snapshot was large, too; glibc would keep its pages.
+    ~ReportWriter() {
+        report_.reset();
+        if (is_large_) (void)malloc_trim(0);
+    }
 
-    bool operator()(std::string& out) {
-        const std::size_t begin = out.size();
-        const bool is_more = report_.write(out, k_piece_bytes);
-        bytes_ += out.size() - begin;
-        if (!is_more) finish();
-        return is_more;
+    bool write(std::string& out) {
+        if (!report_) {
+            const auto snapshot = std::make_shared<const Snapshot>(take_snapshot_());
+            is_large_ = snapshot->policy->rules.size() > k_many_rules;
+            report_ = method_.report(snapshot);
+        }
+        return report_->write(out, k_piece_bytes);
     }
 
 private:
-    /// Of a large policy the snapshot was large, too; glibc would keep its pages.
-    void finish() {
-        report_ = Document(std::string());
-        if (bytes_ > k_large_bytes) (void)malloc_trim(0);
-    }
-
-    Document report_;
-    std::size_t bytes_ = 0;
+    const Method& method_;
+    std::function<Snapshot()> take_snapshot_;
+    std::optional<Document> report_;
+    bool is_large_ = false;
 };
 
 }  // namespace
@@ -70,7 +76,8 @@ varlink::Interface status_interface() {
 varlink::Answer answer_status(const varlink::Call& call, const std::function<Snapshot()>& take_snapshot) {
     for (const Method& method : k_methods) {
         if (call.method != method.name) continue;
-        return varlink::reply_in_pieces(ReportWriter(method.report(std::make_shared<const Snapshot>(take_snapshot()))));
+        const auto writer = std::make_shared<ReportWriter>(method, take_snapshot);
+        return varlink::reply_in_pieces([writer](std::string& out) { return writer->write(out); });
     }
     return varlink::method_not_found(call);
 }

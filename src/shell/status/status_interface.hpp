@@ -12,7 +12,7 @@ namespace rudder {
 /// io.rudder.Status: the reports of core/report over Varlink. Read-only.
 [[nodiscard]] varlink::Interface status_interface();
 
-/// Answers one call of it; `take_snapshot` is only called for methods that exist. The answer keeps what it was given.
+/// Answers one call of it; `take_snapshot` is kept, and called when a client takes the begin of an answer.
 [[nodiscard]] varlink::Answer answer_status(const varlink::Call& call, const std::function<Snapshot()>& take_snapshot);
 
 }  // namespace rudder

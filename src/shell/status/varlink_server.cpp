@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,8 +24,12 @@ struct VarlinkServer::Client {
     bool has_ended = false;  ///< it will send no more
     std::unique_ptr<IoWatch> io;
     std::unique_ptr<Timer> deadline;
+    std::chrono::steady_clock::time_point answer_ends;  ///< at the latest
 
     [[nodiscard]] bool is_idle() const { return in.empty() && out.empty(); }
+    [[nodiscard]] bool has_call() const { return in.find('\0') != std::string::npos; }
+    /// Nothing has to come from it first.
+    [[nodiscard]] bool has_work() const { return !out.empty() || has_call(); }
 };
 
 VarlinkServer::VarlinkServer(sd_event* loop, std::string path, varlink::Interface interface, Handler handler, VarlinkLimits limits)
@@ -60,7 +65,7 @@ Status VarlinkServer::listen(mode_t mode) {
     auto io = IoWatch::open(loop_, listener_.get(), EPOLLIN, [this](std::uint32_t) { accept_clients(); });
     if (!io) return io.error();
     io_ = std::move(io).value();
-    return {};
+    return limits_.lets_others_first ? io_->let_others_first() : Status{};
 }
 
 void VarlinkServer::accept_clients() {
@@ -86,8 +91,8 @@ void VarlinkServer::add_client(UniqueFd fd) {
     Client* raw = client.get();
     client->fd = std::move(fd);
     auto io = IoWatch::open(loop_, client->fd.get(), EPOLLIN, [this, raw](std::uint32_t events) { serve(*raw, events); });
-    auto deadline = Timer::open(loop_, [this, raw] { drop(*raw); });
-    if (!io || !deadline) return;
+    auto deadline = Timer::open(loop_, [this, raw] { time_out(*raw); });
+    if (!io || !deadline || (limits_.lets_others_first && !(*io)->let_others_first())) return;
     client->io = std::move(io).value();
     client->deadline = std::move(deadline).value();
     clients_.push_back(std::move(client));
@@ -98,9 +103,8 @@ void VarlinkServer::drop(Client& client) {
 }
 
 void VarlinkServer::serve(Client& client, std::uint32_t events) {
-    const bool is_writing = !client.out.empty();
-    if (is_writing && (events & (EPOLLHUP | EPOLLERR)) != 0) return drop(client);
-    if (!is_writing && !receive(client)) return drop(client);
+    if (!client.out.empty() && (events & (EPOLLHUP | EPOLLERR)) != 0) return drop(client);
+    if (!client.has_work() && !receive(client)) return drop(client);
     if (!answer(client)) return drop(client);
     wait_for_more(client);
 }
@@ -118,29 +122,33 @@ bool VarlinkServer::receive(Client& client) {
     return true;
 }
 
-/// Answers the complete calls one by one, as long as the answers go out.
+/// Goes on with the answer, or begins that to the next call. False: the client is to go.
 bool VarlinkServer::answer(Client& client) {
-    for (;;) {
-        if (!send(client)) return false;
-        if (!client.out.empty()) return true;
-        const std::size_t end = client.in.find('\0');
-        if (end == std::string::npos) return !client.has_ended && client.in.size() <= limits_.request_bytes;
-        if (end > limits_.request_bytes) return false;
-        const auto call = varlink::parse_call(std::string_view(client.in).substr(0, end));
-        if (!call) return false;
-        client.in.erase(0, end + 1);
-        const auto service = varlink::answer_service(*call, interfaces_);
-        varlink::Answer reply = service ? varlink::Answer(*service) : handler_(*call);
-        if (!call->is_oneway) {
-            client.out = std::move(reply.text);
-            client.more = std::move(reply.more);
-        }
-        client.sent = 0;
-        client.deadline->stop();
-    }
+    if (!send(client)) return false;
+    if (client.out.empty() && client.has_call() && (!answer_call(client) || !send(client))) return false;
+    return client.has_work() || (!client.has_ended && client.in.size() <= limits_.request_bytes);
 }
 
-/// Of an answer in pieces it makes the next one, but leaves it for the next turn. False: the client is gone.
+/// The first call, which has come whole. False: it is none.
+bool VarlinkServer::answer_call(Client& client) {
+    const std::size_t end = client.in.find('\0');
+    if (end > limits_.request_bytes) return false;
+    const auto call = varlink::parse_call(std::string_view(client.in).substr(0, end));
+    if (!call) return false;
+    client.in.erase(0, end + 1);
+    const auto service = varlink::answer_service(*call, interfaces_);
+    varlink::Answer reply = service ? varlink::Answer(*service) : handler_(*call);
+    if (!call->is_oneway) {
+        client.out = std::move(reply.text);
+        client.more = std::move(reply.more);
+    }
+    client.sent = 0;
+    client.deadline->stop();
+    client.answer_ends = std::chrono::steady_clock::now() + limits_.longest_answer;
+    return true;
+}
+
+/// Of an answer in pieces it makes the next one, but leaves it for the next turn. False: the client is gone, or took too long for it all.
 bool VarlinkServer::send(Client& client) {
     // The deadline of an unfinished request goes on.
     if (client.out.empty()) return true;
@@ -149,7 +157,9 @@ bool VarlinkServer::send(Client& client) {
         if (done < 0 && errno == EINTR) continue;
         if (done < 0) return errno == EAGAIN;
         client.sent += static_cast<std::size_t>(done);
-        client.deadline->start(limits_.patience);
+        const auto left = std::chrono::floor<std::chrono::milliseconds>(client.answer_ends - std::chrono::steady_clock::now());
+        if (left.count() <= 0) return false;
+        client.deadline->start(std::min(left, limits_.patience));
     }
     client.out.clear();
     client.sent = 0;
@@ -161,9 +171,16 @@ bool VarlinkServer::send(Client& client) {
 }
 
 void VarlinkServer::wait_for_more(Client& client) {
-    const bool is_writing = !client.out.empty();
-    if (!client.io->set_events(is_writing ? EPOLLOUT : EPOLLIN)) return drop(client);
+    if (!client.io->set_events(client.has_work() ? EPOLLOUT : EPOLLIN)) return drop(client);
     if (!client.is_idle() && !client.deadline->is_running()) client.deadline->start(limits_.patience);
+}
+
+/// Where the loop was busy elsewhere, a client that takes what it gets is not late.
+void VarlinkServer::time_out(Client& client) {
+    pollfd socket{client.fd.get(), POLLOUT, 0};
+    const bool can_go_on = !client.out.empty() && std::chrono::steady_clock::now() < client.answer_ends && ::poll(&socket, 1, 0) == 1 &&
+                           socket.revents == POLLOUT;
+    can_go_on ? serve(client, EPOLLOUT) : drop(client);
 }
 
 }  // namespace rudder

@@ -1,88 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "shell/status/varlink_server.hpp"
-
-#include "loop_runner.hpp"
-#include "temporary_directory.hpp"
+#include "varlink_serving.hpp"
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <array>
-#include <fcntl.h>
 #include <random>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 namespace rudder::test {
-namespace {
 
-using namespace std::chrono_literals;
 using Json = nlohmann::json;
-
-const std::string k_echo = std::string(R"({"method":"io.test.Echo"})") + '\0';
-const std::string k_pieces = std::string(R"({"method":"io.test.Pieces"})") + '\0';
-
-UniqueFd connect_to(const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::copy(path.begin(), path.end(), address.sun_path);
-    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    REQUIRE(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0);
-    return fd;
-}
-
-/// A server that answers every call with `answer` and counts the calls.
-struct Serving {
-    LoopRunner loop;
-    TemporaryDirectory top;
-    std::string path = top.path("socket");
-    std::string answer = R"({"ok":true})";
-    int calls = 0;
-    std::chrono::milliseconds work{0};  ///< how long an answer takes to make
-    std::function<bool(std::string&)> pieces;  ///< of the answer to io.test.Pieces
-    std::unique_ptr<VarlinkServer> server;
-
-    explicit Serving(VarlinkLimits limits = {}) {
-        server = std::move(VarlinkServer::open(loop.get(), path, 0660, {"io.test", "interface io.test\n"}, [this](const varlink::Call& call) {
-                     ++calls;
-                     for (const auto end = std::chrono::steady_clock::now() + work; std::chrono::steady_clock::now() < end;) {}
-                     if (call.method == "io.test.Pieces") return varlink::reply_in_pieces(pieces);
-                     return varlink::Answer(call.method == "io.test.Echo" ? varlink::reply(answer) : varlink::method_not_found(call));
-                 }, limits)).value();
-    }
-
-    /// Everything the server says within the time, up to `messages` messages or the end of the connection.
-    std::string receive(int fd, int messages = 1) {
-        std::string all;
-        bool has_ended = false;
-        (void)loop.run_until([&] {
-            std::array<char, 65536> buffer;
-            ssize_t got = 0;
-            while ((got = ::recv(fd, buffer.data(), buffer.size(), 0)) > 0) all.append(buffer.data(), static_cast<std::size_t>(got));
-            has_ended = got == 0;
-            return has_ended || std::count(all.begin(), all.end(), '\0') >= messages;
-        });
-        return all;
-    }
-    std::string ask(const std::string& request) {
-        const UniqueFd fd = connect_to(path);
-        send(fd.get(), request);
-        return receive(fd.get());
-    }
-    static void send(int fd, const std::string& bytes) { (void)::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL); }
-    /// The server has closed the connection.
-    bool is_closed(int fd, std::chrono::milliseconds at_most = 5s) {
-        return loop.run_until([&] {
-            char byte = 0;
-            const ssize_t got = ::recv(fd, &byte, 1, 0);
-            return got == 0 || (got < 0 && errno != EAGAIN);
-        }, at_most);
-    }
-};
-
-}  // namespace
 
 TEST_CASE("a call is answered with its NUL") {
     Serving s;
@@ -202,95 +130,6 @@ TEST_CASE("who does not read is dropped and holds up nobody") {
     CHECK(s.server->client_count() == 1);
     CHECK(s.ask(k_echo).size() > (4u << 20));
     CHECK(s.loop.run_until([&] { return s.server->client_count() == 0; }));
-}
-
-TEST_CASE("an answer in pieces is one answer, and the next call comes behind it") {
-    Serving s;
-    const bool is_large = GENERATE(true, false);
-    const std::string piece(is_large ? 10'000 : 3, 'x');
-    int made = 0;
-    s.pieces = [&](std::string& out) {
-        ++made;
-        if (made == 3) return true;  // one may be empty
-        out += made == 1 ? "{\"x\":\"" : made == 100 ? "\"}" : piece;
-        return made < 100;
-    };
-    const UniqueFd fd = connect_to(s.path);
-    Serving::send(fd.get(), k_pieces + k_echo);
-    std::string expected = R"({"parameters":{"x":")";
-    for (int i = 0; i < 97; ++i) expected += piece;
-    expected += std::string("\"}}") + '\0' + R"({"parameters":{"ok":true}})" + '\0';
-    CHECK(s.receive(fd.get(), 2) == expected);
-    CHECK(made == 100);
-}
-
-TEST_CASE("pieces are made as their client takes them, and others are answered meanwhile") {
-    Serving s;
-    int made = 0;
-    s.pieces = [&](std::string& out) {
-        out += made == 0 ? "{\"x\":\"" : std::string(10'000, 'x');
-        if (++made < 1000) return true;
-        out += "\"}";
-        return false;
-    };
-    const UniqueFd slow = connect_to(s.path);
-    Serving::send(slow.get(), k_pieces);
-    s.loop.run_for(50ms);
-    const int made_ahead = made;
-    CHECK(made_ahead > 0);
-    CHECK(made_ahead < 100);
-    CHECK_FALSE(s.ask(k_echo).empty());
-    CHECK(made == made_ahead);
-    CHECK(s.receive(slow.get()).size() > 9'980'000);
-    CHECK(made == 1000);
-}
-
-TEST_CASE("between two pieces others get their turn, also if the client takes all at once") {
-    Serving s;
-    int made = 0;
-    s.pieces = [&](std::string& out) {
-        for (const auto end = std::chrono::steady_clock::now() + 5ms; std::chrono::steady_clock::now() < end;) {}
-        out += made == 0 ? "{" : " ";
-        if (++made < 400) return true;
-        out += "}";
-        return false;
-    };
-    const UniqueFd first = connect_to(s.path);
-    Serving::send(first.get(), k_pieces);
-    REQUIRE(s.loop.run_until([&] { return made > 2; }));
-    CHECK_FALSE(s.ask(k_echo).empty());
-    CHECK(made < 200);
-}
-
-TEST_CASE("a client that goes, or does not go on reading, takes what was to come along") {
-    VarlinkLimits limits;
-    limits.patience = 100ms;
-    Serving s(limits);
-    auto kept = std::make_shared<int>(0);
-    const std::weak_ptr<int> watched = kept;
-    s.pieces = [kept](std::string& out) {
-        out += std::string(100'000, ' ');
-        return ++*kept < 1000;
-    };
-    kept.reset();
-    UniqueFd fd = connect_to(s.path);
-    Serving::send(fd.get(), k_pieces);
-    s.loop.run_for(20ms);
-    s.pieces = nullptr;
-    REQUIRE_FALSE(watched.expired());
-    if (GENERATE(true, false)) fd.reset(-1);
-    CHECK(s.loop.run_until([&] { return watched.expired(); }));
-    CHECK(s.server->client_count() == 0);
-}
-
-TEST_CASE("nothing is made for a oneway call") {
-    Serving s;
-    int made = 0;
-    s.pieces = [&](std::string&) { return ++made < 10; };
-    const UniqueFd fd = connect_to(s.path);
-    Serving::send(fd.get(), std::string(R"({"method":"io.test.Pieces","oneway":true})") + '\0' + k_echo);
-    CHECK_FALSE(s.receive(fd.get()).empty());
-    CHECK(made == 0);
 }
 
 TEST_CASE("a long answer may have taken longer to make than a client may rest") {
