@@ -212,6 +212,12 @@ TEST_CASE("a hook that still runs a program of the policy size before is warned 
     CHECK(finish_leftovers(world.kernel, world.applied).size() == 1);
     world.kernel.fail_at({1});
     CHECK(finish_leftovers(world.kernel, world.applied).size() == 2);
+    wish.rules = {"a", "b"};
+    world.kernel.fail_at({2});  // free, stage
+    const ApplyOutcome failed = world.reconcile(wish);
+    CHECK_FALSE(failed.status);
+    CHECK(failed.warnings.size() == 1);  // or it would be told anew after the next success
+    wish.rules = {"a"};
     world.kernel.stuck_hooks.clear();
     world.kernel.fail_at({});
     CHECK(finish_leftovers(world.kernel, world.applied).empty());
