@@ -175,10 +175,10 @@ void VarlinkServer::wait_for_more(Client& client) {
     if (!client.is_idle() && !client.deadline->is_running()) client.deadline->start(limits_.patience);
 }
 
-/// Where the loop was busy elsewhere, a client that takes what it gets is not late.
+/// Where the loop was busy elsewhere, a client that takes what it gets, or whose next call waits, is not late.
 void VarlinkServer::time_out(Client& client) {
     pollfd socket{client.fd.get(), POLLOUT, 0};
-    const bool can_go_on = !client.out.empty() && std::chrono::steady_clock::now() < client.answer_ends && ::poll(&socket, 1, 0) == 1 &&
+    const bool can_go_on = client.has_work() && std::chrono::steady_clock::now() < client.answer_ends && ::poll(&socket, 1, 0) == 1 &&
                            socket.revents == POLLOUT;
     can_go_on ? serve(client, EPOLLOUT) : drop(client);
 }

@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <memory>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <thread>
 #include <vector>
 
 // Who is served when: answers in pieces, many calls, and clients that are slow or gone.
@@ -89,27 +92,66 @@ TEST_CASE("a client that goes, or does not go on reading, takes what was to come
     CHECK(s.server->client_count() == 0);
 }
 
-TEST_CASE("a client that takes its answer is not late where the loop was busy for longer than its patience") {
+TEST_CASE("clients are not late where the loop was busy for longer than its patience with them") {
     VarlinkLimits limits;
-    limits.patience = 100ms;
+    limits.patience = 30ms;
     Serving s(limits);
-    s.pieces = [made = 0](std::string& out) mutable {
-        out += made == 0 ? "{" : " ";
-        if (++made < 50) return true;
+    int made = 0;
+    s.pieces = [&made, left = 50](std::string& out) mutable {
+        ++made;
+        out += left == 50 ? "{" : " ";
+        if (--left > 0) return true;
         out += "}";
         return false;
     };
-    std::vector<UniqueFd> readers;
+    const bool is_in_pieces = GENERATE(true, false);  // or other calls of the same client
+    std::vector<UniqueFd> clients;
     for (int i = 0; i < 5; ++i) {
-        readers.push_back(connect_to(s.path));
-        Serving::send(readers.back().get(), k_pieces);
+        clients.push_back(connect_to(s.path));
+        for (int call = 0; call < (is_in_pieces ? 1 : 50); ++call) Serving::send(clients.back().get(), is_in_pieces ? k_pieces : k_echo);
     }
-    REQUIRE(s.loop.run_until([&] { return s.calls == 5; }));
-    s.work = 150ms;
-    CHECK_FALSE(s.ask(k_echo).empty());
-    CHECK_FALSE(s.ask(k_echo).empty());
-    s.work = 0ms;
-    for (const UniqueFd& reader : readers) CHECK(s.receive(reader.get()).ends_with(std::string("}}") + '\0'));
+    for (int turns = 20; turns <= 200; turns += 20) {
+        REQUIRE(s.loop.run_until([&] { return (is_in_pieces ? made : s.calls) >= turns; }));
+        std::this_thread::sleep_for(50ms);  // what else the loop has to do
+    }
+    for (const UniqueFd& client : clients) {
+        const std::string answers = s.receive(client.get(), is_in_pieces ? 1 : 50);
+        CHECK(std::count(answers.begin(), answers.end(), '\0') == (is_in_pieces ? 1 : 50));
+    }
+    CHECK(s.server->client_count() == 5);
+}
+
+TEST_CASE("clients that let others first do so, however many they are") {
+    VarlinkLimits limits;
+    limits.lets_others_first = true;
+    Serving s(limits);
+    int made = 0;
+    s.pieces = [&made](std::string& out) {
+        ++made;
+        out += " ";
+        return true;
+    };
+    std::vector<UniqueFd> clients;
+    for (int i = 0; i < 20; ++i) {
+        clients.push_back(connect_to(s.path));
+        Serving::send(clients.back().get(), k_pieces);
+    }
+    const UniqueFd event(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+    bool is_seen = false;
+    const auto watch = IoWatch::open(s.loop.get(), event.get(), EPOLLIN, [&](std::uint32_t) {
+        is_seen = true;
+        eventfd_t count = 0;
+        (void)::eventfd_read(event.get(), &count);
+    });
+    REQUIRE(watch.is_ok());
+    for (int round = 0; round < 20; ++round) {
+        REQUIRE(s.loop.run_until([&, wanted = made + 30] { return made >= wanted; }));
+        is_seen = false;
+        REQUIRE(::eventfd_write(event.get(), 1) == 0);
+        const int before = made;
+        REQUIRE(s.loop.run_until([&] { return is_seen; }));
+        CHECK(made - before <= 1);
+    }
 }
 
 TEST_CASE("an answer ends in time, however steadily it is taken") {
