@@ -170,11 +170,9 @@ private:
             return answer_control(call, [this](const ReloadRequest& request) { return reload_and_notify(request); });
         }));
         if (status) {
-            VarlinkLimits limits;
-            limits.lets_others_first = true;
             status = keep(status_, VarlinkServer::open(loop_.get(), status_socket_path(options_.runtime_directory), k_status_mode, status_interface(), [this](const varlink::Call& call) {
                 return answer_status(call, [this] { return snapshot(); });
-            }, limits));
+            }, {.lets_others_first = true}));
         }
         return status;
     }
