@@ -67,7 +67,7 @@ TEST_CASE("an answer lets go of what it was made from, begun, ended or neither")
     {
         varlink::Answer begun = daemon.answer("Rules");
         (void)begun.more(begun.text);
-        CHECK(daemon.policy.expired() == (daemon.rules == 1 && begun.more == nullptr));
+        CHECK_FALSE(daemon.policy.expired());
     }
     CHECK(daemon.policy.expired());
     CHECK(daemon.snapshots == 1);
